@@ -1,0 +1,1 @@
+//! Souk's database schema, step by step.

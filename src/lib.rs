@@ -1,0 +1,1 @@
+//! Souk, a GraphQL commerce server.
