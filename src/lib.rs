@@ -1,1 +1,18 @@
 //! Souk, a GraphQL commerce server.
+//!
+//! The floors of the house, each importing only those below it:
+
+/// Words that everyone speaks: settings, errors, ids, money, time.
+pub mod kernel;
+
+/// Tables as Rust.
+pub mod entity;
+
+/// Tools without business nouns: database, cache, full text, idempotency.
+pub mod infra;
+
+/// Rules, permissions, transactions and queries of the shop.
+pub mod domain;
+
+/// The public contract: types, inputs, resolvers, loaders.
+pub mod graphql;

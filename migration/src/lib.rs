@@ -1,1 +1,31 @@
-//! Souk's database schema, step by step.
+//! Souk's database schema, step by step. Each step goes up and down on SQLite and on PostgreSQL.
+//!
+//! The steps never import the application's entities: a step must go on doing what it did on the
+//! day it was written, whatever becomes of the tables later.
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::*;
+
+mod column;
+mod m20261121_000001_create_category;
+mod m20261121_000002_create_product;
+mod m20261121_000003_create_inventory;
+mod m20261121_000004_create_product_search;
+mod m20261121_000005_create_idempotency_key;
+
+/// All steps, in their order.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261121_000001_create_category::Migration),
+            Box::new(m20261121_000002_create_product::Migration),
+            Box::new(m20261121_000003_create_inventory::Migration),
+            Box::new(m20261121_000004_create_product_search::Migration),
+            Box::new(m20261121_000005_create_idempotency_key::Migration),
+        ]
+    }
+}

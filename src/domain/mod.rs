@@ -1,0 +1,10 @@
+//! Rules, permissions, transactions and queries: what the shop is, whoever asks and however.
+//!
+//! Rooms stand in an order and call only earlier ones: `catalog`, `inventory`, `exchange`.
+//!
+//! Names with a fixed meaning: `by_ids` answers for many at once and leaves out what it does not find;
+//! `visible_to` filters by what the actor may see; `_in_txn` works inside the caller's transaction.
+
+pub mod catalog;
+pub mod context;
+pub mod inventory;

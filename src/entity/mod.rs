@@ -1,0 +1,13 @@
+//! Tables as Rust. Rules live in `domain`; here stand only columns and the values they may have.
+
+pub mod category;
+pub mod category_ancestor;
+pub mod idempotency_key;
+pub mod inventory_level;
+pub mod inventory_movement;
+pub mod product;
+pub mod product_image;
+pub mod product_listing;
+pub mod product_option;
+pub mod product_tag;
+pub mod product_variant;

@@ -1,0 +1,46 @@
+//! What clients are told when something goes wrong: a code, a safe text, nothing else.
+
+use async_graphql::{ErrorExtensions as _, Value};
+
+use crate::kernel::error::Error;
+
+/// The error of every resolver. It is not `Display` on purpose: see `kernel::error`.
+#[derive(Clone, Debug)]
+pub struct ApiError(pub Error);
+
+pub type Result<T, E = ApiError> = std::result::Result<T, E>;
+
+impl<E: Into<Error>> From<E> for ApiError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<ApiError> for async_graphql::Error {
+    fn from(ApiError(error): ApiError) -> Self {
+        match error {
+            Error::BadInput(bad) => {
+                let text = format!("{} {}", bad.argument.join("."), bad.message);
+                coded("BAD_USER_INPUT", text.trim_start()).extend_with(|_, extensions| {
+                    extensions.set("argument", bad.argument.iter().map(Value::from).collect::<Vec<_>>());
+                })
+            }
+            Error::Unauthenticated => coded("UNAUTHENTICATED", "Sign in first: this needs an access token."),
+            Error::Forbidden => coded("FORBIDDEN", "Your account may not do this."),
+            // Mutations turn refusals into `userErrors`; one that comes up here was meant for them.
+            Error::Refused(refusals) => {
+                let text = refusals.first().map_or("The input was refused.", |refusal| &refusal.message);
+                coded("BAD_USER_INPUT", text)
+            }
+            Error::Internal(error) => {
+                tracing::error!(error = format!("{error:#}"), "operation failed");
+                coded("INTERNAL", "Something went wrong on our side. It has been logged; please try again.")
+            }
+        }
+    }
+}
+
+/// An error with its `extensions.code`.
+pub(crate) fn coded(code: &'static str, message: &str) -> async_graphql::Error {
+    async_graphql::Error::new(message).extend_with(|_, extensions| extensions.set("code", code))
+}

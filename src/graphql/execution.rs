@@ -1,0 +1,14 @@
+//! Runs one operation of one caller: gives the resolvers their context and their loaders.
+
+use async_graphql::{Request, Response};
+
+use super::loaders::{Idle, Loaders};
+use super::schema::ShopSchema;
+use crate::domain::context::Context;
+
+/// Executes a request that has passed all limits.
+pub async fn run(schema: &ShopSchema, request: Request, context: Context) -> Response {
+    let idle = Idle::default();
+    let loaders = Loaders::new(context.clone(), &idle);
+    idle.watch(schema.execute(request.data(context).data(loaders))).await
+}

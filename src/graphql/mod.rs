@@ -1,0 +1,6 @@
+//! The public contract: types, inputs, resolvers and loaders. No queries, no transactions.
+
+pub mod error;
+pub mod execution;
+pub mod loaders;
+pub mod schema;

@@ -1,0 +1,104 @@
+//! Connecting to either database.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::Db;
+use crate::kernel::config::DatabaseConfig;
+
+/// How long a writer waits for another one, of this process or of a command beside it.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a request waits for a free connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    #[error("DATABASE_URL: {0}")]
+    Address(String),
+    #[error("cannot connect to the {which}: {source}")]
+    Connect { which: &'static str, source: DbErr },
+}
+
+pub(super) async fn connect(config: &DatabaseConfig) -> Result<Db, DbError> {
+    let statements = Arc::new(AtomicU64::new(0));
+    if config.url.expose_secret().starts_with("sqlite:") {
+        sqlite(config, statements).await
+    } else {
+        postgres(config, statements).await
+    }
+}
+
+async fn sqlite(config: &DatabaseConfig, statements: Arc<AtomicU64>) -> Result<Db, DbError> {
+    check_sqlite_file(config.url.expose_secret())?;
+    // One writer: SQLite has a single write lock, and waiting for a connection is fairer than
+    // waiting for the lock. The writer comes first, because it makes the file.
+    let writer = open("SQLite database", sqlite_options(&config.url, 1, false), &statements).await?;
+    let reader = open("SQLite database", sqlite_options(&config.url, config.connections, true), &statements).await?;
+    Ok(Db { fresh: reader.clone(), reader, writer, statements })
+}
+
+fn check_sqlite_file(url: &str) -> Result<(), DbError> {
+    let file = url.trim_start_matches("sqlite://").trim_start_matches("sqlite:");
+    let file = file.split_once('?').map_or(file, |(file, _)| file);
+    if file.is_empty() || file.contains(":memory:") {
+        return Err(DbError::Address("a SQLite database needs a file, such as sqlite://souk.db".to_owned()));
+    }
+    match Path::new(file).parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(DbError::Address(format!("the folder of {file} does not exist")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn sqlite_options(url: &SecretString, connections: u32, query_only: bool) -> ConnectOptions {
+    let mut options = common(url, connections);
+    options.map_sqlx_sqlite_opts(move |sqlite| {
+        let sqlite = sqlite
+            .create_if_missing(!query_only)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A commit that was answered survives the power cut: this is a ledger, not a cache.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT)
+            .foreign_keys(true)
+            .pragma("cache_size", "-16000");
+        if query_only { sqlite.pragma("query_only", "on") } else { sqlite }
+    });
+    options
+}
+
+async fn postgres(config: &DatabaseConfig, statements: Arc<AtomicU64>) -> Result<Db, DbError> {
+    let primary = open("PostgreSQL database", common(&config.url, config.connections), &statements).await?;
+    let reader = match &config.replica_url {
+        Some(url) => open("PostgreSQL replica", common(url, config.connections), &statements).await?,
+        None => primary.clone(),
+    };
+    Ok(Db { reader, fresh: primary.clone(), writer: primary, statements })
+}
+
+fn common(url: &SecretString, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url.expose_secret().to_owned());
+    options.max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT).sqlx_logging(false);
+    options
+}
+
+async fn open(
+    which: &'static str,
+    options: ConnectOptions,
+    statements: &Arc<AtomicU64>,
+) -> Result<DatabaseConnection, DbError> {
+    let mut connection = Database::connect(options).await.map_err(|source| DbError::Connect { which, source })?;
+    let statements = Arc::clone(statements);
+    connection.set_metric_callback(move |info| {
+        statements.fetch_add(1, Ordering::Relaxed);
+        tracing::trace!(sql = %info.statement.sql, micros = info.elapsed.as_micros(), failed = info.failed, "statement");
+    });
+    Ok(connection)
+}

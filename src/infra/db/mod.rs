@@ -1,0 +1,77 @@
+//! The database: three handles to read and write by, and the one way to open a transaction.
+
+mod connect;
+pub mod schema;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sea_orm::{
+    DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait as _,
+};
+
+use crate::kernel::config::DatabaseConfig;
+
+pub use connect::DbError;
+
+/// Handles to one database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Db {
+    reader: DatabaseConnection,
+    fresh: DatabaseConnection,
+    writer: DatabaseConnection,
+    statements: Arc<AtomicU64>,
+}
+
+impl Db {
+    /// Connects, and makes the SQLite file where there is none.
+    ///
+    /// # Errors
+    /// What is wrong with the address or the server, without the password that the address may hold.
+    pub async fn connect(config: &DatabaseConfig) -> Result<Self, DbError> {
+        connect::connect(config).await
+    }
+
+    /// For reads that may lag: a replica where one is configured.
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// For reads that must see every commit so far, such as one's own write.
+    pub fn fresh(&self) -> &DatabaseConnection {
+        &self.fresh
+    }
+
+    /// Opens the only kind of transaction that may write; dropping it rolls back.
+    ///
+    /// On SQLite it takes the write lock at once: a transaction that reads first and locks later is
+    /// refused by SQLite when another one wrote in between, and no time-out helps then.
+    #[expect(clippy::disallowed_methods, reason = "the one place that opens transactions")]
+    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        self.writer.begin_with_options(options).await
+    }
+
+    pub fn backend(&self) -> DatabaseBackend {
+        self.writer.get_database_backend()
+    }
+
+    /// How many SQL statements this process has sent, transactions' own BEGIN and COMMIT aside.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Closes all connections; what is in flight finishes first.
+    pub async fn close(self) -> Result<(), DbErr> {
+        self.reader.close().await?;
+        self.fresh.close().await?;
+        self.writer.close().await
+    }
+}
+
+/// The most values that one statement may bind, safely below SQLite's 32,766 and PostgreSQL's 65,535.
+pub const MAX_BINDS: usize = 30_000;

@@ -1,0 +1,48 @@
+//! The state of the database's schema against the steps that this program knows.
+
+use std::collections::BTreeSet;
+
+use migration::{Migrator, MigratorTrait as _};
+use sea_orm::{ConnectionTrait as _, DbErr, Statement, TryGetable as _};
+
+use super::Db;
+
+/// The steps that a database has and has not taken, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaState {
+    pub applied: Vec<String>,
+    pub pending: Vec<String>,
+    /// Taken by a newer or another program: this one must not touch the database.
+    pub unknown: Vec<String>,
+}
+
+impl SchemaState {
+    pub async fn of(db: &Db) -> Result<Self, DbErr> {
+        let taken = taken(db).await?;
+        let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
+        let (applied, pending) = known.iter().cloned().partition(|step| taken.contains(step));
+        let unknown = taken.into_iter().filter(|step| !known.contains(step)).collect();
+        Ok(Self { applied, pending, unknown })
+    }
+
+    pub fn is_current(&self) -> bool {
+        self.pending.is_empty() && self.unknown.is_empty()
+    }
+}
+
+async fn taken(db: &Db) -> Result<BTreeSet<String>, DbErr> {
+    Migrator::install(&db.writer).await?;
+    let sql = "SELECT version FROM seaql_migrations";
+    let rows = db.writer.query_all_raw(Statement::from_string(db.backend(), sql)).await?;
+    rows.iter().map(|row| String::try_get(row, "", "version").map_err(DbErr::from)).collect()
+}
+
+/// Takes all pending steps, each in a transaction of its own.
+pub async fn migrate_up(db: &Db) -> Result<(), DbErr> {
+    Migrator::up(&db.writer, None).await
+}
+
+/// Takes back the last `steps` steps, with the data that only they held.
+pub async fn migrate_down(db: &Db, steps: u32) -> Result<(), DbErr> {
+    Migrator::down(&db.writer, Some(steps)).await
+}

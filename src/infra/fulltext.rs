@@ -1,0 +1,175 @@
+//! Words to rows: one full-text index on both databases, with the same answers.
+//!
+//! The words come ready made (see `kernel::text::words`) in three weights. A row matches when it has
+//! every word; its score adds up, for each word, 4, 2 or 1 by the best weight that holds it. Unlike
+//! BM25 that does not depend on the other rows, so a page by score stays where it is while rows come.
+
+use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, Statement, TryGetable as _, Value};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use uuid::Uuid;
+
+/// The tables of one index: `table` with the owner's id, and for SQLite `{table}_words` beside it.
+#[derive(Clone, Copy, Debug)]
+pub struct FullText {
+    pub table: &'static str,
+    pub owner: &'static str,
+}
+
+/// The words of one row, best weight first.
+#[derive(Clone, Debug)]
+pub struct Document {
+    pub owner: Uuid,
+    pub words: [Vec<String>; 3],
+}
+
+/// Longer words are cut, in the index and in what is looked for.
+const MAX_WORD: usize = 64;
+const WEIGHTS: [char; 3] = ['A', 'B', 'C'];
+const SCORES: [i32; 3] = [4, 2, 1];
+/// Rows of one statement.
+const BATCH: usize = 500;
+
+fn cut(word: &str) -> String {
+    word.chars().take(MAX_WORD).collect()
+}
+
+/// A word between quotes: nothing in it is an operator.
+fn quoted(word: &str, quote: char) -> String {
+    let inner: String = cut(word).chars().filter(|c| c.is_alphanumeric() || !c.is_ascii()).collect();
+    format!("{quote}{inner}{quote}")
+}
+
+impl FullText {
+    /// Stores the words of these rows, in place of those that they had.
+    pub async fn put<C: ConnectionTrait>(&self, connection: &C, documents: &[Document]) -> Result<(), DbErr> {
+        for batch in documents.chunks(BATCH) {
+            match connection.get_database_backend() {
+                DatabaseBackend::Postgres => self.put_postgres(connection, batch).await?,
+                _ => self.put_sqlite(connection, batch).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn put_postgres<C: ConnectionTrait>(&self, connection: &C, batch: &[Document]) -> Result<(), DbErr> {
+        let Self { table, owner } = self;
+        let rows = placeholders(batch.len(), |n| format!("(${}, ${}::tsvector)", 2 * n + 1, 2 * n + 2));
+        let sql = format!(
+            "INSERT INTO {table} ({owner}, document) VALUES {rows} \
+             ON CONFLICT ({owner}) DO UPDATE SET document = excluded.document"
+        );
+        let values = batch.iter().flat_map(|d| [Value::from(d.owner), Value::from(tsvector(d))]);
+        execute(connection, sql, values.collect()).await
+    }
+
+    async fn put_sqlite<C: ConnectionTrait>(&self, connection: &C, batch: &[Document]) -> Result<(), DbErr> {
+        let Self { table, owner } = self;
+        let owners: Vec<Value> = batch.iter().map(|d| Value::from(d.owner)).collect();
+        let rows = placeholders(batch.len(), |_| "(?)".to_owned());
+        let sql = format!("INSERT INTO {table} ({owner}) VALUES {rows} ON CONFLICT DO NOTHING");
+        execute(connection, sql, owners.clone()).await?;
+
+        let list = placeholders(batch.len(), |_| "?".to_owned());
+        let sql = format!("SELECT {owner}, number FROM {table} WHERE {owner} IN ({list})");
+        let numbers = connection
+            .query_all_raw(Statement::from_sql_and_values(DatabaseBackend::Sqlite, sql, owners))
+            .await?
+            .iter()
+            .map(|row| Ok((Uuid::try_get_by(row, 0)?, i64::try_get_by(row, 1)?)))
+            .collect::<Result<HashMap<Uuid, i64>, DbErr>>()?;
+
+        let rows = placeholders(batch.len(), |_| "(?, ?, ?, ?)".to_owned());
+        let sql = format!("INSERT OR REPLACE INTO {table}_words (rowid, a, b, c) VALUES {rows}");
+        let mut values = Vec::with_capacity(4 * batch.len());
+        for document in batch {
+            values.push(Value::from(numbers.get(&document.owner).copied()));
+            values.extend(document.words.iter().map(|words| Value::from(unique(words).join(" "))));
+        }
+        execute(connection, sql, values).await
+    }
+
+    /// Whether the row with this id has all the words.
+    pub fn matches(&self, backend: DatabaseBackend, id: Expr, words: &[String]) -> Expr {
+        id.in_subquery_expr(self.query(backend, words, None))
+    }
+
+    /// The score of the row with this id, given that it matches.
+    pub fn score(&self, backend: DatabaseBackend, id: &Expr, words: &[String]) -> Expr {
+        let [best, good, least] = SCORES;
+        words.iter().fold(Expr::cust("0"), |sum, word| {
+            let one = std::slice::from_ref(word);
+            let has = |weight| id.clone().in_subquery_expr(self.query(backend, one, Some(weight)));
+            let score = Expr::case(has(0), Expr::cust(best.to_string()))
+                .case(has(1), Expr::cust(good.to_string()))
+                .finally(Expr::cust(least.to_string()));
+            sum.add(score)
+        })
+    }
+
+    /// The owners of the rows that have all the words, in one weight or in any.
+    fn query(&self, backend: DatabaseBackend, words: &[String], weight: Option<usize>) -> Expr {
+        let Self { table, owner } = self;
+        match backend {
+            DatabaseBackend::Postgres => {
+                let weight = weight.and_then(|w| WEIGHTS.get(w)).map_or(String::new(), |w| format!(":{w}"));
+                let query = join(words, " & ", |word| format!("{}{weight}", quoted(word, '\'')));
+                Expr::cust_with_values(
+                    format!("SELECT {owner} FROM {table} WHERE document @@ $1::tsquery"),
+                    [query],
+                )
+            }
+            _ => {
+                let column = weight.and_then(|w| ["a", "b", "c"].get(w).copied());
+                let column = column.map_or(String::new(), |c| format!("{{{c}}} : "));
+                let query = join(words, " AND ", |word| format!("{column}{}", quoted(word, '"')));
+                Expr::cust_with_values(
+                    format!(
+                        "SELECT s.{owner} FROM {table}_words w JOIN {table} s ON s.number = w.rowid \
+                         WHERE {table}_words MATCH ?"
+                    ),
+                    [query],
+                )
+            }
+        }
+    }
+}
+
+/// `IN (…)` around a subquery that is already SQL.
+trait InSubqueryExpr {
+    fn in_subquery_expr(self, subquery: Expr) -> Expr;
+}
+
+impl InSubqueryExpr for Expr {
+    fn in_subquery_expr(self, subquery: Expr) -> Expr {
+        self.is_in([subquery])
+    }
+}
+
+async fn execute<C: ConnectionTrait>(connection: &C, sql: String, values: Vec<Value>) -> Result<(), DbErr> {
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    connection.execute_raw(statement).await.map(|_| ())
+}
+
+fn placeholders(count: usize, one: impl Fn(usize) -> String) -> String {
+    (0..count).map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn join(words: &[String], by: &str, one: impl Fn(&str) -> String) -> String {
+    words.iter().map(|word| one(word)).collect::<Vec<_>>().join(by)
+}
+
+fn unique(words: &[String]) -> Vec<String> {
+    words.iter().map(|word| cut(word)).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// `'red':1A,3C 'shirt':2B`: each word with one position for each weight that it has.
+fn tsvector(document: &Document) -> String {
+    let mut weights: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for ((position, weight), words) in (1..).zip(WEIGHTS).zip(&document.words) {
+        for word in unique(words) {
+            weights.entry(quoted(&word, '\'')).or_default().push(format!("{position}{weight}"));
+        }
+    }
+    weights.into_iter().map(|(word, at)| format!("{word}:{}", at.join(","))).collect::<Vec<_>>().join(" ")
+}

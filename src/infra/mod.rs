@@ -1,0 +1,6 @@
+//! Tools without business nouns. Only here does the code know which database it is on.
+
+pub mod cache;
+pub mod db;
+pub mod fulltext;
+pub mod idempotency;

@@ -1,0 +1,132 @@
+//! The settings: what they are called, what they mean, and what they are when nobody sets them.
+//!
+//! Read from the environment, then a `.env` file (development only), then `souk.toml`; the first that has a
+//! setting wins. A name or value that is not understood stops the start.
+
+mod parse;
+mod settings;
+mod source;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+use super::money::Currency;
+
+pub use parse::ConfigError;
+pub use settings::{SETTINGS, Setting};
+pub use source::Source;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Environment {
+    Development,
+    Production,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Json,
+    Pretty,
+}
+
+/// Everything that can be set, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub environment: Environment,
+    pub http: HttpConfig,
+    pub database: DatabaseConfig,
+    pub token: TokenConfig,
+    pub shop: ShopConfig,
+    pub cache: CacheConfig,
+    pub limits: LimitsConfig,
+    pub log: LogConfig,
+}
+
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    pub listen: SocketAddr,
+    pub public_url: Url,
+    /// Origins of web pages that may call the API; `*` is not accepted.
+    pub cors_origins: Vec<String>,
+    /// How long a request in flight may take to finish after a signal to stop.
+    pub shutdown_grace: Duration,
+    /// Whether clients may ask for the schema. Off by default in production.
+    pub introspection: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct DatabaseConfig {
+    pub url: SecretString,
+    /// A PostgreSQL replica for reads that may lag.
+    pub replica_url: Option<SecretString>,
+    /// Connections of the pool that reads: too few queue requests, too many exhaust the database.
+    pub connections: u32,
+    pub auto_migrate: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct TokenConfig {
+    /// Signs and verifies access tokens. None in development: one is made and kept.
+    pub secret: Option<SecretString>,
+    /// An older secret that still verifies, while tokens signed with it are around.
+    pub previous_secret: Option<SecretString>,
+}
+
+#[derive(Clone, Debug)]
+pub struct ShopConfig {
+    pub name: String,
+    pub currency: Currency,
+}
+
+#[derive(Clone, Debug)]
+pub struct CacheConfig {
+    /// Roughly how much memory the catalog cache may take; 0 switches it off.
+    pub bytes: u64,
+    pub time_to_live: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub struct LogConfig {
+    pub filter: String,
+    pub format: LogFormat,
+}
+
+/// How large a request may be, outermost first.
+#[derive(Clone, Debug)]
+pub struct LimitsConfig {
+    /// Connections at once; further ones wait unaccepted.
+    pub connections: usize,
+    pub header_timeout: Duration,
+    pub header_bytes: usize,
+    pub body_bytes: usize,
+    pub json_depth: usize,
+    pub tokens: usize,
+    pub nesting: usize,
+    /// Fields after every fragment is spread, counted before validation.
+    pub fields: u64,
+    pub depth: usize,
+    pub aliases: usize,
+    pub directives: usize,
+    pub root_mutations: usize,
+    pub page_size: u64,
+    pub list_items: usize,
+    pub deadline: Duration,
+    pub errors: usize,
+    pub error_bytes: usize,
+}
+
+impl Config {
+    /// Reads the process environment and the files in the working directory.
+    ///
+    /// # Errors
+    /// The first setting that is unknown or bad, by name.
+    pub fn load() -> Result<Self, ConfigError> {
+        Self::from_source(&Source::of_process()?)
+    }
+
+    pub fn from_source(source: &Source) -> Result<Self, ConfigError> {
+        settings::read(source)
+    }
+}

@@ -1,0 +1,78 @@
+//! Values out of text, with errors that name the setting.
+
+use std::fmt::Display;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A setting that cannot be used, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{name}: {reason}")]
+    Bad { name: String, reason: String },
+    #[error("{name} is not a setting{}; `souk serve --help` lists all", .meant.as_ref().map(|m| format!(", did you mean {m}?")).unwrap_or_default())]
+    Unknown { name: String, meant: Option<String> },
+}
+
+impl ConfigError {
+    pub fn bad(name: &str, reason: impl Display) -> Self {
+        Self::Bad { name: name.to_owned(), reason: reason.to_string() }
+    }
+}
+
+pub(super) fn value<T>(name: &str, text: &str, expected: &str) -> Result<T, ConfigError>
+where
+    T: FromStr,
+{
+    text.trim().parse().map_err(|_| ConfigError::bad(name, format!("{text:?} is not {expected}")))
+}
+
+/// `true` or `false`, and their usual spellings.
+pub(super) fn switch(name: &str, text: &str) -> Result<bool, ConfigError> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err(ConfigError::bad(name, format!("{text:?} is neither true nor false"))),
+    }
+}
+
+/// A whole number with a unit: `500ms`, `30s`, `15m`, `2h`, `7d`.
+pub(super) fn duration(name: &str, text: &str) -> Result<Duration, ConfigError> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let millis = match unit {
+        "ms" => Some(1),
+        "s" => Some(1_000),
+        "m" => Some(60_000),
+        "h" => Some(3_600_000),
+        "d" => Some(86_400_000),
+        _ => None,
+    };
+    number
+        .parse::<u64>()
+        .ok()
+        .zip(millis)
+        .and_then(|(number, millis)| number.checked_mul(millis))
+        .map(Duration::from_millis)
+        .ok_or_else(|| ConfigError::bad(name, format!("{text:?} is not a duration such as 500ms, 30s, 15m, 2h or 7d")))
+}
+
+/// A number of bytes: `65536`, `64KiB`, `1MiB`.
+pub(super) fn bytes(name: &str, text: &str) -> Result<u64, ConfigError> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit {
+        "" | "B" => Some(1),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        _ => None,
+    };
+    number
+        .parse::<u64>()
+        .ok()
+        .zip(factor)
+        .and_then(|(number, factor): (u64, u64)| number.checked_mul(factor))
+        .ok_or_else(|| ConfigError::bad(name, format!("{text:?} is not a size such as 65536, 64KiB or 1MiB")))
+}

@@ -1,0 +1,353 @@
+//! The list of settings, and how each is read.
+
+use std::str::FromStr;
+
+use secrecy::SecretString;
+use url::Url;
+
+use super::parse::{self, ConfigError};
+use super::source::Source;
+use super::{
+    CacheConfig, Config, DatabaseConfig, Environment, HttpConfig, LimitsConfig, LogConfig, LogFormat, ShopConfig,
+    TokenConfig,
+};
+use crate::kernel::money::Currency;
+
+/// One setting, as `souk serve --help` lists it.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    pub name: &'static str,
+    pub default: &'static str,
+    pub meaning: &'static str,
+}
+
+macro_rules! settings {
+    ($($name:literal, $default:literal, $meaning:literal;)*) => {
+        /// Every setting that has an effect, in the order of the manual.
+        pub const SETTINGS: &[Setting] =
+            &[$(Setting { name: $name, default: $default, meaning: $meaning },)*];
+    };
+}
+
+settings! {
+    "SOUK_ENV", "development", "`production` refuses weak secrets and hides introspection";
+    "SOUK_LISTEN", "127.0.0.1:8080", "address and port to listen on";
+    "SOUK_PUBLIC_URL", "", "the address that browsers use; by default localhost and the port of SOUK_LISTEN";
+    "SOUK_CORS_ORIGINS", "", "comma-separated origins of web pages that may call the API";
+    "SOUK_INTROSPECTION", "", "whether clients may read the schema; by default only in development";
+    "SOUK_SHUTDOWN_GRACE", "30s", "how long requests in flight may finish after a signal to stop";
+    "DATABASE_URL", "sqlite://souk.db", "sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME";
+    "DATABASE_REPLICA_URL", "", "a PostgreSQL replica for reads that may lag";
+    "SOUK_DATABASE_CONNECTIONS", "10", "connections that read (PostgreSQL: of the whole pool)";
+    "SOUK_AUTO_MIGRATE", "", "whether `serve` migrates the database; by default SQLite only";
+    "SOUK_JWT_SECRET", "", "signs access tokens; at least 32 bytes. Development makes one and keeps it in souk.secret";
+    "SOUK_JWT_PREVIOUS_SECRET", "", "an older secret that still verifies while its tokens are around";
+    "SOUK_SHOP_NAME", "Souk", "the name of the shop";
+    "SOUK_CURRENCY", "USD", "the currency that the shop sells in (ISO 4217)";
+    "SOUK_CACHE_BYTES", "64MiB", "memory for hot catalog reads; 0 switches the cache off";
+    "SOUK_CACHE_TTL", "60s", "how long an entry of the cache lives at most";
+    "SOUK_LIMIT_CONNECTIONS", "10000", "connections at once; further ones wait to be accepted";
+    "SOUK_LIMIT_HEADER_TIMEOUT", "10s", "how long a client may take to send its headers";
+    "SOUK_LIMIT_HEADER_BYTES", "64KiB", "size of a request's headers (431 beyond)";
+    "SOUK_LIMIT_BODY_BYTES", "1MiB", "size of a request's body (413 beyond)";
+    "SOUK_LIMIT_JSON_DEPTH", "64", "nesting of a request's JSON";
+    "SOUK_LIMIT_TOKENS", "2000", "tokens of a document";
+    "SOUK_LIMIT_NESTING", "60", "open brackets of a document";
+    "SOUK_LIMIT_FIELDS", "2000", "fields of an operation once all its fragments are spread";
+    "SOUK_LIMIT_DEPTH", "15", "depth of an operation";
+    "SOUK_LIMIT_ALIASES", "30", "aliases of an operation once all its fragments are spread";
+    "SOUK_LIMIT_DIRECTIVES", "50", "directives of an operation once all its fragments are spread";
+    "SOUK_LIMIT_ROOT_MUTATIONS", "5", "mutations in one operation";
+    "SOUK_LIMIT_PAGE_SIZE", "100", "items on a page of a connection";
+    "SOUK_LIMIT_LIST_ITEMS", "250", "items of a list in the input";
+    "SOUK_LIMIT_DEADLINE", "10s", "how long an operation may take (TIMEOUT beyond)";
+    "SOUK_LIMIT_ERRORS", "20", "errors in one answer";
+    "SOUK_LIMIT_ERROR_BYTES", "200", "text of the request that an error may repeat";
+    "SOUK_LOG", "info", "what is logged: error, warn, info, debug, trace, or per module";
+    "SOUK_LOG_FORMAT", "pretty", "json or pretty";
+}
+
+/// Settings of parts that are not built yet: accepted, so that one set of settings serves every
+/// version, and warned about.
+pub(super) const LATER: &[&str] = &[
+    "REDIS_URL",
+    "SOUK_ORDER_HOLD",
+    "SOUK_RATE_LIMIT_AUTH",
+    "SOUK_RATE_LIMIT_PAYMENTS",
+    "SOUK_RATE_LIMIT_API",
+    "SOUK_RATE_LIMIT_STAFF",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "STRIPE_SECRET_KEY",
+    "STRIPE_PUBLISHABLE_KEY",
+    "STRIPE_WEBHOOK_SECRET",
+    "STRIPE_API_BASE",
+    "PAYPAL_CLIENT_ID",
+    "PAYPAL_CLIENT_SECRET",
+    "PAYPAL_WEBHOOK_ID",
+    "PAYPAL_API_BASE",
+    "MPESA_CONSUMER_KEY",
+    "MPESA_CONSUMER_SECRET",
+    "MPESA_SHORTCODE",
+    "MPESA_PASSKEY",
+    "MPESA_CALLBACK_SECRET",
+    "MPESA_API_BASE",
+];
+
+const MIN_SECRET_BYTES: usize = 32;
+
+struct Reader<'a>(&'a Source);
+
+impl Reader<'_> {
+    /// The value that was set, or the default of the list.
+    fn text(&self, name: &str) -> &str {
+        let default = SETTINGS.iter().find(|setting| setting.name == name).map_or("", |setting| setting.default);
+        self.0.get(name).unwrap_or(default)
+    }
+
+    fn optional(&self, name: &str) -> Option<&str> {
+        Some(self.text(name)).filter(|text| !text.is_empty())
+    }
+
+    fn number<T: FromStr + PartialOrd + From<u8>>(&self, name: &str) -> Result<T, ConfigError> {
+        let number: T = parse::value(name, self.text(name), "a whole number of at least 1")?;
+        if number < T::from(1) {
+            return Err(ConfigError::bad(name, "must be at least 1"));
+        }
+        Ok(number)
+    }
+
+    fn bytes(&self, name: &str) -> Result<usize, ConfigError> {
+        let bytes = parse::bytes(name, self.text(name))?;
+        usize::try_from(bytes).map_err(|_| ConfigError::bad(name, "is more than this machine can count"))
+    }
+
+    fn duration(&self, name: &str) -> Result<std::time::Duration, ConfigError> {
+        parse::duration(name, self.text(name))
+    }
+
+    fn switch(&self, name: &str, default: bool) -> Result<bool, ConfigError> {
+        self.optional(name).map_or(Ok(default), |text| parse::switch(name, text))
+    }
+}
+
+pub(super) fn read(source: &Source) -> Result<Config, ConfigError> {
+    let reader = Reader(source);
+    let environment = match reader.text("SOUK_ENV") {
+        "development" => Environment::Development,
+        "production" => Environment::Production,
+        other => return Err(ConfigError::bad("SOUK_ENV", format!("{other:?} is neither development nor production"))),
+    };
+    Ok(Config {
+        environment,
+        http: http(&reader, environment)?,
+        database: database(&reader)?,
+        token: token(&reader, environment)?,
+        shop: shop(&reader)?,
+        cache: CacheConfig {
+            bytes: parse::bytes("SOUK_CACHE_BYTES", reader.text("SOUK_CACHE_BYTES"))?,
+            time_to_live: reader.duration("SOUK_CACHE_TTL")?,
+        },
+        limits: limits(&reader)?,
+        log: log(&reader)?,
+    })
+}
+
+fn http(reader: &Reader<'_>, environment: Environment) -> Result<HttpConfig, ConfigError> {
+    let listen: std::net::SocketAddr =
+        parse::value("SOUK_LISTEN", reader.text("SOUK_LISTEN"), "an address with a port, such as 127.0.0.1:8080")?;
+    let public_url = match reader.optional("SOUK_PUBLIC_URL") {
+        Some(text) => text.to_owned(),
+        None => format!("http://localhost:{}", listen.port()),
+    };
+    let public_url = Url::parse(&public_url)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
+        .ok_or_else(|| ConfigError::bad("SOUK_PUBLIC_URL", format!("{public_url:?} is not an http or https address")))?;
+    Ok(HttpConfig {
+        listen,
+        public_url,
+        cors_origins: cors_origins(reader)?,
+        shutdown_grace: reader.duration("SOUK_SHUTDOWN_GRACE")?,
+        introspection: reader.switch("SOUK_INTROSPECTION", environment == Environment::Development)?,
+    })
+}
+
+fn cors_origins(reader: &Reader<'_>) -> Result<Vec<String>, ConfigError> {
+    let origins = reader.text("SOUK_CORS_ORIGINS").split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    origins
+        .map(|origin| match Url::parse(origin) {
+            Ok(url) if url.origin().ascii_serialization() == origin => Ok(origin.to_owned()),
+            _ => Err(ConfigError::bad(
+                "SOUK_CORS_ORIGINS",
+                format!("{origin:?} is not an origin such as https://shop.example"),
+            )),
+        })
+        .collect()
+}
+
+fn database(reader: &Reader<'_>) -> Result<DatabaseConfig, ConfigError> {
+    let url = reader.text("DATABASE_URL");
+    let sqlite = url.starts_with("sqlite:");
+    if !sqlite && !is_postgres(url) {
+        // The value may hold a password: it is not repeated.
+        return Err(ConfigError::bad("DATABASE_URL", "must start with sqlite:// or postgres://"));
+    }
+    let replica_url = reader.optional("DATABASE_REPLICA_URL");
+    if replica_url.is_some_and(|replica| sqlite || !is_postgres(replica)) {
+        return Err(ConfigError::bad("DATABASE_REPLICA_URL", "must be a PostgreSQL replica of a PostgreSQL database"));
+    }
+    Ok(DatabaseConfig {
+        url: SecretString::from(url),
+        replica_url: replica_url.map(SecretString::from),
+        connections: reader.number("SOUK_DATABASE_CONNECTIONS")?,
+        auto_migrate: reader.switch("SOUK_AUTO_MIGRATE", sqlite)?,
+    })
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+fn token(reader: &Reader<'_>, environment: Environment) -> Result<TokenConfig, ConfigError> {
+    let secret = |name: &str| match reader.optional(name) {
+        None => Ok(None),
+        Some(text) if text.len() < MIN_SECRET_BYTES => {
+            Err(ConfigError::bad(name, format!("must have at least {MIN_SECRET_BYTES} bytes")))
+        }
+        // One letter over and over, or a phrase out of a manual, is no secret.
+        Some(text) if weak(text) => Err(ConfigError::bad(name, "is easy to guess: take 32 random bytes, e.g. of `openssl rand -hex 32`")),
+        Some(text) => Ok(Some(SecretString::from(text))),
+    };
+    let current = secret("SOUK_JWT_SECRET")?;
+    if current.is_none() && environment == Environment::Production {
+        return Err(ConfigError::bad("SOUK_JWT_SECRET", "must be set in production: 32 random bytes, e.g. of `openssl rand -hex 32`"));
+    }
+    Ok(TokenConfig { secret: current, previous_secret: secret("SOUK_JWT_PREVIOUS_SECRET")? })
+}
+
+fn weak(secret: &str) -> bool {
+    let mut letters: Vec<char> = secret.chars().collect();
+    letters.sort_unstable();
+    letters.dedup();
+    let lower = secret.to_ascii_lowercase();
+    letters.len() < 8 || ["changeme", "change-me", "password", "secret-secret", "your-"].iter().any(|w| lower.contains(w))
+}
+
+fn shop(reader: &Reader<'_>) -> Result<ShopConfig, ConfigError> {
+    let name = reader.text("SOUK_SHOP_NAME");
+    if name.chars().count() > 255 {
+        return Err(ConfigError::bad("SOUK_SHOP_NAME", "has more than 255 characters"));
+    }
+    let currency =
+        Currency::from_str(reader.text("SOUK_CURRENCY")).map_err(|e| ConfigError::bad("SOUK_CURRENCY", e))?;
+    Ok(ShopConfig { name: name.to_owned(), currency })
+}
+
+fn limits(reader: &Reader<'_>) -> Result<LimitsConfig, ConfigError> {
+    let count = |name: &str| -> Result<usize, ConfigError> { reader.number(name) };
+    Ok(LimitsConfig {
+        connections: count("SOUK_LIMIT_CONNECTIONS")?,
+        header_timeout: reader.duration("SOUK_LIMIT_HEADER_TIMEOUT")?,
+        header_bytes: reader.bytes("SOUK_LIMIT_HEADER_BYTES")?,
+        body_bytes: reader.bytes("SOUK_LIMIT_BODY_BYTES")?,
+        json_depth: count("SOUK_LIMIT_JSON_DEPTH")?,
+        tokens: count("SOUK_LIMIT_TOKENS")?,
+        nesting: count("SOUK_LIMIT_NESTING")?,
+        fields: reader.number("SOUK_LIMIT_FIELDS")?,
+        depth: count("SOUK_LIMIT_DEPTH")?,
+        aliases: count("SOUK_LIMIT_ALIASES")?,
+        directives: count("SOUK_LIMIT_DIRECTIVES")?,
+        root_mutations: count("SOUK_LIMIT_ROOT_MUTATIONS")?,
+        page_size: reader.number("SOUK_LIMIT_PAGE_SIZE")?,
+        list_items: count("SOUK_LIMIT_LIST_ITEMS")?,
+        deadline: reader.duration("SOUK_LIMIT_DEADLINE")?,
+        errors: count("SOUK_LIMIT_ERRORS")?,
+        error_bytes: count("SOUK_LIMIT_ERROR_BYTES")?,
+    })
+}
+
+fn log(reader: &Reader<'_>) -> Result<LogConfig, ConfigError> {
+    let filter = reader.text("SOUK_LOG").to_owned();
+    tracing_subscriber::EnvFilter::builder()
+        .parse(&filter)
+        .map_err(|e| ConfigError::bad("SOUK_LOG", format!("{filter:?} is not a log filter: {e}")))?;
+    let format = match reader.text("SOUK_LOG_FORMAT") {
+        "json" => LogFormat::Json,
+        "pretty" => LogFormat::Pretty,
+        other => return Err(ConfigError::bad("SOUK_LOG_FORMAT", format!("{other:?} is neither json nor pretty"))),
+    };
+    Ok(LogConfig { filter, format })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn with(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let environment = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Source::read(environment, Path::new("/nonexistent")).and_then(|source| Config::from_source(&source))
+    }
+
+    #[test]
+    fn nothing_needs_to_be_set() {
+        let config = with(&[]).unwrap();
+        assert_eq!(config.http.public_url.as_str(), "http://localhost:8080/");
+        assert!(config.database.auto_migrate);
+        assert!(config.http.introspection);
+    }
+
+    #[test]
+    fn a_bad_setting_is_named() {
+        for (name, value) in [
+            ("SOUK_ENV", "prod"),
+            ("SOUK_LISTEN", "8080"),
+            ("SOUK_PUBLIC_URL", "shop.example"),
+            ("SOUK_CORS_ORIGINS", "https://a.example/, *"),
+            ("SOUK_INTROSPECTION", "maybe"),
+            ("SOUK_SHUTDOWN_GRACE", "30"),
+            ("DATABASE_URL", "mysql://x"),
+            ("DATABASE_REPLICA_URL", "postgres://x"),
+            ("SOUK_DATABASE_CONNECTIONS", "0"),
+            ("SOUK_AUTO_MIGRATE", "si"),
+            ("SOUK_JWT_SECRET", "short"),
+            ("SOUK_JWT_SECRET", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+            ("SOUK_CURRENCY", "EURO"),
+            ("SOUK_CACHE_BYTES", "lots"),
+            ("SOUK_LIMIT_BODY_BYTES", "1MB"),
+            ("SOUK_LIMIT_DEPTH", "-1"),
+            ("SOUK_LOG", "a=b=c"),
+            ("SOUK_LOG_FORMAT", "xml"),
+        ] {
+            let error = with(&[(name, value)]).unwrap_err();
+            assert!(error.to_string().starts_with(name), "{name}={value}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_setting_is_named_with_what_was_meant() {
+        let error = with(&[("SOUK_LISTN", "x")]).unwrap_err();
+        assert_eq!(error.to_string(), "SOUK_LISTN is not a setting, did you mean SOUK_LISTEN?; `souk serve --help` lists all");
+    }
+
+    #[test]
+    fn production_asks_for_a_secret_and_hides_the_schema() {
+        assert!(with(&[("SOUK_ENV", "production")]).unwrap_err().to_string().starts_with("SOUK_JWT_SECRET"));
+        let secret = "f2b7c0d94e6a18355d7fa1c3b8e09264";
+        let config = with(&[("SOUK_ENV", "production"), ("SOUK_JWT_SECRET", secret)]).unwrap();
+        assert!(!config.http.introspection);
+    }
+
+    #[test]
+    fn the_environment_wins_over_both_files() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("souk.toml"), "SOUK_SHOP_NAME = \"toml\"\nSOUK_CURRENCY = \"EUR\"\nSOUK_LIMIT_DEPTH = 9").unwrap();
+        std::fs::write(folder.path().join(".env"), "SOUK_SHOP_NAME=dotenv\nSOUK_CURRENCY=GBP\n").unwrap();
+        let environment = [("SOUK_SHOP_NAME".to_owned(), "environment".to_owned())];
+        let config = Config::from_source(&Source::read(environment, folder.path()).unwrap()).unwrap();
+        assert_eq!(config.shop.name, "environment");
+        assert_eq!(config.shop.currency.code(), "GBP");
+        assert_eq!(config.limits.depth, 9);
+    }
+}

@@ -1,0 +1,118 @@
+//! Where settings come from, and which source wins.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::parse::ConfigError;
+use super::settings::{LATER, SETTINGS};
+
+/// The settings as text, by name, from all sources.
+#[derive(Clone, Debug, Default)]
+pub struct Source {
+    values: BTreeMap<String, String>,
+}
+
+impl Source {
+    /// The environment of this process over `.env` over `souk.toml`, both in the working directory.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn of_process() -> Result<Self, ConfigError> {
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self::read(environment, Path::new("."))
+    }
+
+    /// The same for a given environment and folder.
+    pub fn read(
+        environment: impl IntoIterator<Item = (String, String)>,
+        folder: &Path,
+    ) -> Result<Self, ConfigError> {
+        let mut source = Self::default();
+        source.add_toml(&folder.join("souk.toml"))?;
+        let environment: Vec<_> = environment.into_iter().filter(|(name, _)| ours(name)).collect();
+        let production = environment.iter().any(|(name, value)| name == "SOUK_ENV" && value == "production");
+        if !production {
+            source.add_dotenv(&folder.join(".env"))?;
+        }
+        source.values.extend(environment);
+        source.check_names()?;
+        Ok(source)
+    }
+
+    /// A set value that is not blank.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    /// Settings that are set and have no effect yet, for a warning at the start.
+    pub fn without_effect(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str).filter(|name| LATER.contains(name))
+    }
+
+    fn add_toml(&mut self, file: &Path) -> Result<(), ConfigError> {
+        let Ok(text) = std::fs::read_to_string(file) else { return Ok(()) };
+        let table: toml::Table = text.parse().map_err(|e| ConfigError::bad("souk.toml", e))?;
+        for (name, value) in table {
+            let text = match value {
+                toml::Value::String(text) => text,
+                toml::Value::Integer(number) => number.to_string(),
+                toml::Value::Boolean(switch) => switch.to_string(),
+                _ => return Err(ConfigError::bad(&name, "in souk.toml must be a text, a whole number, true or false")),
+            };
+            self.values.insert(name, text);
+        }
+        Ok(())
+    }
+
+    fn add_dotenv(&mut self, file: &Path) -> Result<(), ConfigError> {
+        let Ok(entries) = dotenvy::from_path_iter(file) else { return Ok(()) };
+        for entry in entries {
+            let (name, value) = entry.map_err(|e| ConfigError::bad(".env", e))?;
+            if ours(&name) {
+                self.values.insert(name, value);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_names(&self) -> Result<(), ConfigError> {
+        let known =
+            |name: &str| SETTINGS.iter().any(|setting| setting.name == name) || LATER.contains(&name);
+        match self.values.keys().find(|name| !known(name) && !name.starts_with("SOUK_TEST_")) {
+            None => Ok(()),
+            Some(name) => Err(ConfigError::Unknown { name: name.clone(), meant: nearest(name) }),
+        }
+    }
+}
+
+/// Whether a variable of the environment is a setting of ours, or is meant as one.
+fn ours(name: &str) -> bool {
+    name.starts_with("SOUK_") || SETTINGS.iter().any(|setting| setting.name == name) || LATER.contains(&name)
+}
+
+fn nearest(name: &str) -> Option<String> {
+    SETTINGS
+        .iter()
+        .map(|setting| (distance(name, setting.name), setting.name))
+        .filter(|(distance, _)| *distance <= 3)
+        .min()
+        .map(|(_, name)| name.to_owned())
+}
+
+/// Letters to change, add or drop to make one name of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        let mut next = vec![left];
+        for (cb, above) in b.iter().zip(row.iter().skip(1)) {
+            let cost = usize::from(ca != *cb);
+            left = (diagonal + cost).min(left + 1).min(above + 1);
+            diagonal = *above;
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}

@@ -1,0 +1,10 @@
+//! Words that everyone speaks. Nothing here knows a table, a request or a rule of the shop.
+
+pub mod actor;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod id;
+pub mod money;
+pub mod page;
+pub mod text;
