@@ -2,3 +2,6 @@
 
 pub mod cache;
 pub mod derived;
+pub mod description;
+pub mod insert;
+pub mod shelves;
