@@ -16,3 +16,6 @@ pub mod domain;
 
 /// The public contract: types, inputs, resolvers, loaders.
 pub mod graphql;
+
+/// Commands: choosing and wiring.
+pub mod cli;

@@ -1,3 +1,6 @@
 //! The `souk` binary.
 
-fn main() {}
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    souk::cli::run().await
+}
