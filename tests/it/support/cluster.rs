@@ -28,12 +28,13 @@ const START: Duration = Duration::from_secs(60);
 /// `$1` the folder, `$2` the server's programs, `$3` the settings of the server.
 const SHELL: &str = r#"
     trap '' HUP INT TERM
-    "$2/initdb" -N -A trust -U souk --locale=C.UTF-8 -E UTF8 -D "$1/data" >"$1/log" 2>&1 &&
-    "$2/postgres" -D "$1/data" -k "$1" $3 >>"$1/log" 2>&1 &
-    server=$!
+    if "$2/initdb" -N -A trust -U souk --locale=C.UTF-8 -E UTF8 -D "$1/data" >"$1/log" 2>&1; then
+        "$2/postgres" -D "$1/data" -k "$1" $3 >>"$1/log" 2>&1 &
+        server=$!
+    fi
     cat >/dev/null
-    kill -QUIT "$(head -n 1 "$1/data/postmaster.pid")" 2>/dev/null || kill "$server"
-    wait "$server"
+    # More than once: one that has only just started does not listen to signals yet.
+    while [ "$server" ] && kill -QUIT "$server" 2>/dev/null; do sleep 0.1; done
     rm -rf "$1"
 "#;
 
@@ -148,12 +149,11 @@ async fn start_temporary(programs: &Path) -> Cluster {
     let folder = tempfile::Builder::new()
         .prefix("souk-postgres-")
         .tempdir()
-        .unwrap()
-        .keep();
+        .unwrap();
     let mut shell = Command::new("sh");
     shell
         .args(["-c", SHELL, "souk-test-postgres"])
-        .arg(&folder)
+        .arg(folder.path())
         .arg(programs)
         .arg(SETTINGS);
     // Its own group: Ctrl-C in a terminal is for the tests, and their end is what stops the server.
@@ -162,12 +162,13 @@ async fn start_temporary(programs: &Path) -> Cluster {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .process_group(0);
-    shell.env("LC_ALL", "C.UTF-8").current_dir(&folder);
+    shell.env("LC_ALL", "C.UTF-8").current_dir(folder.path());
     if let Some((uid, gid)) = other_user() {
-        chown(&folder, Some(uid), Some(gid)).unwrap();
+        chown(folder.path(), Some(uid), Some(gid)).unwrap();
         shell.uid(uid).gid(gid);
     }
     let mut child = shell.spawn().expect("sh starts");
+    let folder = folder.keep();
 
     let cluster = Cluster {
         address: Address::Socket(folder.clone()),
