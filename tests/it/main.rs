@@ -4,6 +4,10 @@
 #[macro_use]
 mod support;
 
+mod catalog;
 mod constraints;
+mod explain;
 mod harness;
 mod migrations;
+mod schema;
+mod sql_counts;

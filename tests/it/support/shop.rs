@@ -77,11 +77,11 @@ impl Shop {
         let platform = Platform::new(db, clock.clone(), config.shop.clone(), &config.cache);
         Self {
             kind,
-            config,
             clock,
             platform: Arc::new(platform),
             url,
-            schema: schema::build(),
+            schema: schema::build(&config.limits),
+            config,
         }
     }
 
