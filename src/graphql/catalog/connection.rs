@@ -115,7 +115,7 @@ impl ProductConnection {
 
 /// A product in a list.
 #[derive(Clone, Debug, SimpleObject)]
-pub struct ProductEdge {
+pub(crate) struct ProductEdge {
     /// The product.
     node: Product,
     /// Its place in the list: pass it as `after` or `before`, with the same sort.
@@ -171,7 +171,7 @@ impl CategoryConnection {
 
 /// A category in a list.
 #[derive(Clone, Debug, SimpleObject)]
-pub struct CategoryEdge {
+pub(crate) struct CategoryEdge {
     /// The category.
     node: Category,
     /// Its place in the list: pass it as `after` or `before`.

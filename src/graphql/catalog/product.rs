@@ -228,7 +228,7 @@ impl Product {
 
 /// Something that the variants of a product differ in.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
-pub struct ProductOption {
+pub(crate) struct ProductOption {
     /// What it is called, e.g. `Size`. Unique within the product.
     name: String,
     /// The values that the variants have, each once, in the order of the variants.

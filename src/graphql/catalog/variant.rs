@@ -152,7 +152,7 @@ impl ProductVariant {
 
 /// The value that a variant has for one of the product's options.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
-pub struct SelectedOption {
+pub(crate) struct SelectedOption {
     /// The option, e.g. `Size`.
     name: String,
     /// The value, e.g. `XL`.
