@@ -5,3 +5,4 @@ pub mod derived;
 pub mod description;
 pub mod insert;
 pub mod shelves;
+pub mod state;
