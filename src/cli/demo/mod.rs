@@ -2,6 +2,8 @@
 //! newcomer has an answer.
 
 mod goods;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 
