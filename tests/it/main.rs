@@ -15,6 +15,7 @@ mod support;
 mod catalog;
 mod constraints;
 mod explain;
+mod demo;
 mod harness;
 mod migrations;
 mod schema;
