@@ -17,5 +17,5 @@ pub mod domain;
 /// The public contract: types, inputs, resolvers, loaders.
 pub mod graphql;
 
-/// Commands: choosing and wiring.
+/// The command line.
 pub mod cli;

@@ -1,9 +1,11 @@
-//! The commands.
+//! Commands.
 
+pub mod demo;
 mod exchange;
 pub mod export;
 pub mod import;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -37,7 +39,7 @@ pub async fn run() -> ExitCode {
         Err(error) => Err(error.into()),
     };
     done.unwrap_or_else(|error| {
-        eprintln!("souk: {error:#}");
+        drop(writeln!(std::io::stderr(), "souk: {error:#}"));
         ExitCode::FAILURE
     })
 }

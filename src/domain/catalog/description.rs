@@ -18,12 +18,20 @@ mod tests {
     #[test]
     fn structure_stays_and_scripts_go() {
         let html = r#"<p onclick="x()">Soft <b>cotton</b><script>alert(1)</script> <a href="javascript:x()">y</a></p>"#;
-        assert_eq!(sanitise(html), r#"<p>Soft <b>cotton</b> <a rel="noopener noreferrer">y</a></p>"#);
+        assert_eq!(
+            sanitise(html),
+            r#"<p>Soft <b>cotton</b> <a rel="noopener noreferrer">y</a></p>"#
+        );
     }
 
     #[test]
     fn clean_html_is_left_alone() {
-        for html in ["Salt & pepper <3", "<ul><li>a<li>b</ul>", "<p>1 &lt; 2 &nbsp;</p>", "<a href='/x' title='\"'>x</a>"] {
+        for html in [
+            "Salt & pepper <3",
+            "<ul><li>a<li>b</ul>",
+            "<p>1 &lt; 2 &nbsp;</p>",
+            "<a href='/x' title='\"'>x</a>",
+        ] {
             let once = sanitise(html);
             assert_eq!(sanitise(&once), once);
         }

@@ -78,7 +78,10 @@ pub async fn insert_products(
     now: DateTime<Utc>,
 ) -> Result<Vec<ProductId>> {
     let mut rows = Rows::default();
-    let ids: Vec<_> = products.iter().map(|product| rows.add_product(product, now)).collect();
+    let ids: Vec<_> = products
+        .iter()
+        .map(|product| rows.add_product(product, now))
+        .collect();
     for movement in &mut rows.movements {
         movement.actor = Set(actor.key());
         movement.reason = Set(reason.to_owned());
@@ -131,19 +134,30 @@ impl Rows {
             created_at: Set(now),
             updated_at: Set(now),
         });
-        self.tags.extend((1..).zip(&new.tags).map(|(position, tag)| product_tag::ActiveModel {
-            product_id: Set(id),
-            tag: Set(tag.clone()),
-            position: Set(position),
-        }));
-        self.options.extend((1..).zip(&new.options).map(|(position, name)| product_option::ActiveModel {
-            product_id: Set(id),
-            position: Set(position),
-            name: Set(name.clone()),
-        }));
+        self.tags.extend(
+            (1..)
+                .zip(&new.tags)
+                .map(|(position, tag)| product_tag::ActiveModel {
+                    product_id: Set(id),
+                    tag: Set(tag.clone()),
+                    position: Set(position),
+                }),
+        );
+        self.options.extend(
+            (1..)
+                .zip(&new.options)
+                .map(|(position, name)| product_option::ActiveModel {
+                    product_id: Set(id),
+                    position: Set(position),
+                    name: Set(name.clone()),
+                }),
+        );
         let images = image_rows(id, &new.images);
         for (position, variant) in (1..).zip(&new.variants) {
-            let image = variant.image.and_then(|index| images.get(index)).map(|image| image.0);
+            let image = variant
+                .image
+                .and_then(|index| images.get(index))
+                .map(|image| image.0);
             self.add_variant(id, position, variant, image, now);
         }
         self.images.extend(images.into_iter().map(|(_, row)| row));
@@ -197,7 +211,10 @@ impl Rows {
 }
 
 /// Images numbered from 1, with their ids.
-pub fn image_rows(product_id: ProductId, images: &[NewImage]) -> Vec<(ProductImageId, product_image::ActiveModel)> {
+pub fn image_rows(
+    product_id: ProductId,
+    images: &[NewImage],
+) -> Vec<(ProductImageId, product_image::ActiveModel)> {
     (1..)
         .zip(images)
         .map(|(position, image)| {

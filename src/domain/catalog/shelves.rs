@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
-use sea_orm::{ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction};
+use sea_orm::{
+    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction,
+};
 
 use crate::entity::{category, category_ancestor};
 use crate::kernel::error::{Error, Result};
@@ -31,7 +33,11 @@ pub async fn insert_category(
         updated_at: Set(now),
     };
     row.insert(txn).await?;
-    let itself = category_ancestor::ActiveModel { category_id: Set(id), ancestor_id: Set(id), distance: Set(0) };
+    let itself = category_ancestor::ActiveModel {
+        category_id: Set(id),
+        ancestor_id: Set(id),
+        distance: Set(0),
+    };
     itself.insert(txn).await?;
     if let Some(parent) = parent {
         insert_ancestors(txn, id, parent).await?;
@@ -49,7 +55,9 @@ async fn insert_ancestors(txn: &DatabaseTransaction, id: CategoryId, parent: Cat
         .and_where(Category.eq(parent))
         .to_owned();
     let mut insert = Query::insert();
-    insert.into_table(category_ancestor::Entity).columns([Category, AncestorId, Distance]);
+    insert
+        .into_table(category_ancestor::Entity)
+        .columns([Category, AncestorId, Distance]);
     insert.select_from(above).map_err(Error::internal)?;
     txn.execute(&insert).await?;
     Ok(())

@@ -16,6 +16,7 @@ use super::product::FileProduct;
 use super::report::{Note, Report, Tally};
 use super::write::Writer;
 use crate::domain::context::Context;
+use crate::infra::db::lock;
 use crate::kernel::error::Result;
 use crate::kernel::id::ProductId;
 use crate::kernel::money::Currency;
@@ -154,6 +155,8 @@ impl Run<'_> {
     /// Decides anew under lock, and writes.
     async fn write<'f>(&mut self, products: &[&'f FileProduct], rules: Rules) -> Result<Outcome<'f>> {
         let txn = self.context.db().begin().await?;
+        // Two imports at once would make the same product or category twice.
+        lock::exclusive(&txn, "import").await?;
         let existing = load::by_slugs_locked(&txn, &handles(products)).await?;
         let mut outcome = Outcome::default();
         let (mut creations, mut updates, mut changed) =
