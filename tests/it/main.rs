@@ -14,6 +14,7 @@ mod support;
 
 mod catalog;
 mod constraints;
+mod exchange;
 mod explain;
 mod demo;
 mod harness;
