@@ -14,8 +14,8 @@ mod support;
 
 mod catalog;
 mod constraints;
-mod explain;
 mod demo;
+mod explain;
 mod harness;
 mod migrations;
 mod schema;
