@@ -79,7 +79,7 @@ impl<'a> Request<'a> {
     /// Claims the key, or finds what it was used for.
     ///
     /// # Errors
-    /// IDEMPOTENCY_KEY_REUSED when it was used for another input; IDEMPOTENCY_IN_PROGRESS when the first
+    /// `IDEMPOTENCY_KEY_REUSED` when it was used for another input; `IDEMPOTENCY_IN_PROGRESS` when the first
     /// request with it is still running after a few seconds.
     pub async fn claim(&self, txn: &DatabaseTransaction, now: DateTime<Utc>) -> Result<Claim> {
         if txn.get_database_backend() == DatabaseBackend::Postgres {

@@ -43,13 +43,17 @@ both! {
     }
 
     async fn operations_run_and_their_statements_are_counted(shop: &Shop) {
-        assert_eq!(shop.data(As::Anonymous, "{ version }", json!({})).await["version"], env!("CARGO_PKG_VERSION"));
+        let id = shop.add(product("Mug").price(1_234)).await.to_string();
+        let document = "query ($id: ID!) { product(by: {id: $id}) { name priceRange { min { amount } } } }";
+        let data = shop.data(As::Anonymous, document, json!({ "id": id })).await;
+        assert_eq!(data, json!({"product": {"name": "Mug", "priceRange": {"min": {"amount": "12.34"}}}}));
         let answer = shop.graphql(As::Staff, "{ nothing }", json!({})).await;
         assert!(answer["errors"][0]["message"].is_string(), "{answer}");
-        assert_eq!(shop.statements(As::Customer, "{ version }", json!({})).await, 0);
-        let before = shop.db().statements();
-        shop.rows("SELECT name FROM product").await;
-        assert_eq!(shop.db().statements() - before, 1);
+
+        let uncached = shop.beside(&[("SOUK_CACHE_BYTES", "0")]).await;
+        assert_eq!(uncached.statements(As::Anonymous, document, json!({ "id": id })).await, 1);
+        assert_eq!(uncached.statements(As::Customer, "{ __typename }", json!({})).await, 0);
+        uncached.close().await;
     }
 
     async fn the_clock_stands_still_until_it_is_moved(shop: &Shop) {

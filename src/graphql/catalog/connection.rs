@@ -17,7 +17,7 @@ use crate::graphql::loaders::{PageByCategory, ProductById, ProductCountByCategor
 use crate::kernel::id::CategoryId;
 use crate::kernel::page::{PageArgs, Slice};
 
-/// A page of a list of products.
+/// A page of places in a list; the products themselves are loaded when they are asked for.
 #[derive(Clone, Debug)]
 pub struct ProductConnection {
     shelf: Option<CategoryId>,
@@ -65,6 +65,7 @@ impl ProductConnection {
     }
 }
 
+/// A page of a list of products.
 #[Object]
 impl ProductConnection {
     /// The products of the page, each with its cursor.
@@ -114,14 +115,14 @@ impl ProductConnection {
 
 /// A product in a list.
 #[derive(Clone, Debug, SimpleObject)]
-pub struct ProductEdge {
+pub(crate) struct ProductEdge {
     /// The product.
     node: Product,
     /// Its place in the list: pass it as `after` or `before`, with the same sort.
     cursor: String,
 }
 
-/// A page of a list of categories.
+/// A page of categories.
 #[derive(Clone, Debug)]
 pub struct CategoryConnection {
     slice: Slice<Arc<category::Model>>,
@@ -136,6 +137,7 @@ impl CategoryConnection {
     }
 }
 
+/// A page of a list of categories.
 #[Object]
 impl CategoryConnection {
     /// The categories of the page, each with its cursor.
@@ -169,7 +171,7 @@ impl CategoryConnection {
 
 /// A category in a list.
 #[derive(Clone, Debug, SimpleObject)]
-pub struct CategoryEdge {
+pub(crate) struct CategoryEdge {
     /// The category.
     node: Category,
     /// Its place in the list: pass it as `after` or `before`.

@@ -62,7 +62,7 @@ pub struct ProductFilter {
 
 /// A range of prices in the currency of the shop, both ends included.
 #[derive(Clone, Copy, Debug, InputObject)]
-pub struct PriceRangeInput {
+pub(crate) struct PriceRangeInput {
     /// At least this much; no lower bound when null.
     min: Option<Decimal>,
     /// At most this much; no upper bound when null.

@@ -14,7 +14,7 @@ use crate::graphql::loaders::{ImagesByProduct, LevelByVariant, OptionsByProduct}
 use crate::graphql::money::Money;
 use crate::kernel::money;
 
-/// What is really sold: a product in one of its forms, with its own price and stock.
+/// A variant, around its row and that of its product, which has its currency and its visibility.
 #[derive(Clone, Debug)]
 pub struct ProductVariant {
     row: Arc<product_variant::Model>,
@@ -81,6 +81,7 @@ pub(super) fn option_value(variant: &product_variant::Model, position: i32) -> &
     }
 }
 
+/// What is really sold: a product in one of its forms, with its own price and stock.
 #[Object]
 impl ProductVariant {
     /// Identifies the variant for as long as it exists, e.g. `variant_01kb…`.
@@ -151,7 +152,7 @@ impl ProductVariant {
 
 /// The value that a variant has for one of the product's options.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
-pub struct SelectedOption {
+pub(crate) struct SelectedOption {
     /// The option, e.g. `Size`.
     name: String,
     /// The value, e.g. `XL`.

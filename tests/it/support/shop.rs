@@ -76,12 +76,12 @@ impl Shop {
         let clock = Arc::new(ManualClock::at("2026-03-01T12:00:00Z".parse().unwrap()));
         let platform = Platform::new(db, clock.clone(), config.shop.clone(), &config.cache);
         Self {
+            schema: schema::build(&config.limits),
             kind,
             config,
             clock,
             platform: Arc::new(platform),
             url,
-            schema: schema::build(),
         }
     }
 
