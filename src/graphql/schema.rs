@@ -1,6 +1,6 @@
 //! The schema: all rooms' queries and mutations under one root.
 
-use async_graphql::{EmptyMutation, EmptySubscription, Object, Schema};
+use async_graphql::{EmptyMutation, EmptySubscription, Object, SDLExportOptions, Schema};
 
 pub type ShopSchema = Schema<Query, EmptyMutation, EmptySubscription>;
 
@@ -17,4 +17,14 @@ impl Query {
 /// Builds the schema.
 pub fn build() -> ShopSchema {
     Schema::build(Query, EmptyMutation, EmptySubscription).finish()
+}
+
+/// The schema as text, sorted.
+pub fn sdl() -> String {
+    build().sdl_with_options(
+        SDLExportOptions::new()
+            .sorted_fields()
+            .sorted_arguments()
+            .sorted_enum_items(),
+    )
 }

@@ -18,11 +18,24 @@ pub struct SchemaState {
 
 impl SchemaState {
     pub async fn of(db: &Db) -> Result<Self, DbErr> {
+        Migrator::install(&db.writer).await?;
+        Self::read(db).await
+    }
+
+    /// The same without writing anything: fails where no step has ever been taken.
+    pub async fn read(db: &Db) -> Result<Self, DbErr> {
         let taken = taken(db).await?;
-        let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
+        let known: Vec<String> = Migrator::migrations()
+            .iter()
+            .map(|step| step.name().to_owned())
+            .collect();
         let (applied, pending) = known.iter().cloned().partition(|step| taken.contains(step));
         let unknown = taken.into_iter().filter(|step| !known.contains(step)).collect();
-        Ok(Self { applied, pending, unknown })
+        Ok(Self {
+            applied,
+            pending,
+            unknown,
+        })
     }
 
     pub fn is_current(&self) -> bool {
@@ -31,10 +44,14 @@ impl SchemaState {
 }
 
 async fn taken(db: &Db) -> Result<BTreeSet<String>, DbErr> {
-    Migrator::install(&db.writer).await?;
     let sql = "SELECT version FROM seaql_migrations";
-    let rows = db.writer.query_all_raw(Statement::from_string(db.backend(), sql)).await?;
-    rows.iter().map(|row| String::try_get(row, "", "version").map_err(DbErr::from)).collect()
+    let rows = db
+        .fresh
+        .query_all_raw(Statement::from_string(db.backend(), sql))
+        .await?;
+    rows.iter()
+        .map(|row| String::try_get(row, "", "version").map_err(DbErr::from))
+        .collect()
 }
 
 /// Takes all pending steps, each in a transaction of its own.

@@ -15,7 +15,10 @@ pub enum ConfigError {
 
 impl ConfigError {
     pub fn bad(name: &str, reason: impl Display) -> Self {
-        Self::Bad { name: name.to_owned(), reason: reason.to_string() }
+        Self::Bad {
+            name: name.to_owned(),
+            reason: reason.to_string(),
+        }
     }
 }
 
@@ -23,7 +26,9 @@ pub(super) fn value<T>(name: &str, text: &str, expected: &str) -> Result<T, Conf
 where
     T: FromStr,
 {
-    text.trim().parse().map_err(|_| ConfigError::bad(name, format!("{text:?} is not {expected}")))
+    text.trim()
+        .parse()
+        .map_err(|_| ConfigError::bad(name, format!("{text:?} is not {expected}")))
 }
 
 /// `true` or `false`, and their usual spellings.
@@ -31,12 +36,15 @@ pub(super) fn switch(name: &str, text: &str) -> Result<bool, ConfigError> {
     match text.trim().to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" => Ok(false),
-        _ => Err(ConfigError::bad(name, format!("{text:?} is neither true nor false"))),
+        _ => Err(ConfigError::bad(
+            name,
+            format!("{text:?} is neither true nor false"),
+        )),
     }
 }
 
 /// A whole number with a unit: `500ms`, `30s`, `15m`, `2h`, `7d`.
-pub(super) fn duration(name: &str, text: &str) -> Result<Duration, ConfigError> {
+pub fn duration(name: &str, text: &str) -> Result<Duration, ConfigError> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -54,7 +62,12 @@ pub(super) fn duration(name: &str, text: &str) -> Result<Duration, ConfigError> 
         .zip(millis)
         .and_then(|(number, millis)| number.checked_mul(millis))
         .map(Duration::from_millis)
-        .ok_or_else(|| ConfigError::bad(name, format!("{text:?} is not a duration such as 500ms, 30s, 15m, 2h or 7d")))
+        .ok_or_else(|| {
+            ConfigError::bad(
+                name,
+                format!("{text:?} is not a duration such as 500ms, 30s, 15m, 2h or 7d"),
+            )
+        })
 }
 
 /// A number of bytes: `65536`, `64KiB`, `1MiB`.
@@ -74,5 +87,10 @@ pub(super) fn bytes(name: &str, text: &str) -> Result<u64, ConfigError> {
         .ok()
         .zip(factor)
         .and_then(|(number, factor): (u64, u64)| number.checked_mul(factor))
-        .ok_or_else(|| ConfigError::bad(name, format!("{text:?} is not a size such as 65536, 64KiB or 1MiB")))
+        .ok_or_else(|| {
+            ConfigError::bad(
+                name,
+                format!("{text:?} is not a size such as 65536, 64KiB or 1MiB"),
+            )
+        })
 }

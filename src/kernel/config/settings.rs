@@ -8,8 +8,8 @@ use url::Url;
 use super::parse::{self, ConfigError};
 use super::source::Source;
 use super::{
-    CacheConfig, Config, DatabaseConfig, Environment, HttpConfig, LimitsConfig, LogConfig, LogFormat, ShopConfig,
-    TokenConfig,
+    CacheConfig, Config, DatabaseConfig, Environment, HttpConfig, LimitsConfig, LogConfig, LogFormat,
+    ShopConfig, TokenConfig,
 };
 use crate::kernel::money::Currency;
 
@@ -35,6 +35,7 @@ settings! {
     "SOUK_PUBLIC_URL", "", "the address that browsers use; by default localhost and the port of SOUK_LISTEN";
     "SOUK_CORS_ORIGINS", "", "comma-separated origins of web pages that may call the API";
     "SOUK_INTROSPECTION", "", "whether clients may read the schema; by default only in development";
+    "SOUK_SHUTDOWN_DELAY", "0s", "how long requests are still accepted after a signal to stop, while /health/ready says no";
     "SOUK_SHUTDOWN_GRACE", "30s", "how long requests in flight may finish after a signal to stop";
     "DATABASE_URL", "sqlite://souk.db", "sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME";
     "DATABASE_REPLICA_URL", "", "a PostgreSQL replica for reads that may lag";
@@ -50,6 +51,7 @@ settings! {
     "SOUK_LIMIT_HEADER_TIMEOUT", "10s", "how long a client may take to send its headers";
     "SOUK_LIMIT_HEADER_BYTES", "64KiB", "size of a request's headers (431 beyond)";
     "SOUK_LIMIT_BODY_BYTES", "1MiB", "size of a request's body (413 beyond)";
+    "SOUK_LIMIT_BODY_TIMEOUT", "30s", "how long a client may take to send a body (408 beyond)";
     "SOUK_LIMIT_JSON_DEPTH", "64", "nesting of a request's JSON";
     "SOUK_LIMIT_TOKENS", "2000", "tokens of a document";
     "SOUK_LIMIT_NESTING", "60", "open brackets of a document";
@@ -63,6 +65,9 @@ settings! {
     "SOUK_LIMIT_DEADLINE", "10s", "how long an operation may take (TIMEOUT beyond)";
     "SOUK_LIMIT_ERRORS", "20", "errors in one answer";
     "SOUK_LIMIT_ERROR_BYTES", "200", "text of the request that an error may repeat";
+    "SOUK_LIMIT_SOCKET_INIT_TIMEOUT", "10s", "how long a WebSocket may take to send connection_init (4408 beyond)";
+    "SOUK_LIMIT_SOCKET_MESSAGE_BYTES", "64KiB", "size of a message on a WebSocket (1009 beyond)";
+    "SOUK_LIMIT_SOCKET_OPERATIONS", "50", "operations at once on one WebSocket";
     "SOUK_LOG", "info", "what is logged: error, warn, info, debug, trace, or per module";
     "SOUK_LOG_FORMAT", "pretty", "json or pretty";
 }
@@ -100,7 +105,10 @@ struct Reader<'a>(&'a Source);
 impl Reader<'_> {
     /// The value that was set, or the default of the list.
     fn text(&self, name: &str) -> &str {
-        let default = SETTINGS.iter().find(|setting| setting.name == name).map_or("", |setting| setting.default);
+        let default = SETTINGS
+            .iter()
+            .find(|setting| setting.name == name)
+            .map_or("", |setting| setting.default);
         self.0.get(name).unwrap_or(default)
     }
 
@@ -126,7 +134,8 @@ impl Reader<'_> {
     }
 
     fn switch(&self, name: &str, default: bool) -> Result<bool, ConfigError> {
-        self.optional(name).map_or(Ok(default), |text| parse::switch(name, text))
+        self.optional(name)
+            .map_or(Ok(default), |text| parse::switch(name, text))
     }
 }
 
@@ -135,7 +144,12 @@ pub(super) fn read(source: &Source) -> Result<Config, ConfigError> {
     let environment = match reader.text("SOUK_ENV") {
         "development" => Environment::Development,
         "production" => Environment::Production,
-        other => return Err(ConfigError::bad("SOUK_ENV", format!("{other:?} is neither development nor production"))),
+        other => {
+            return Err(ConfigError::bad(
+                "SOUK_ENV",
+                format!("{other:?} is neither development nor production"),
+            ));
+        }
     };
     Ok(Config {
         environment,
@@ -153,8 +167,11 @@ pub(super) fn read(source: &Source) -> Result<Config, ConfigError> {
 }
 
 fn http(reader: &Reader<'_>, environment: Environment) -> Result<HttpConfig, ConfigError> {
-    let listen: std::net::SocketAddr =
-        parse::value("SOUK_LISTEN", reader.text("SOUK_LISTEN"), "an address with a port, such as 127.0.0.1:8080")?;
+    let listen: std::net::SocketAddr = parse::value(
+        "SOUK_LISTEN",
+        reader.text("SOUK_LISTEN"),
+        "an address with a port, such as 127.0.0.1:8080",
+    )?;
     let public_url = match reader.optional("SOUK_PUBLIC_URL") {
         Some(text) => text.to_owned(),
         None => format!("http://localhost:{}", listen.port()),
@@ -162,18 +179,28 @@ fn http(reader: &Reader<'_>, environment: Environment) -> Result<HttpConfig, Con
     let public_url = Url::parse(&public_url)
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https"))
-        .ok_or_else(|| ConfigError::bad("SOUK_PUBLIC_URL", format!("{public_url:?} is not an http or https address")))?;
+        .ok_or_else(|| {
+            ConfigError::bad(
+                "SOUK_PUBLIC_URL",
+                format!("{public_url:?} is not an http or https address"),
+            )
+        })?;
     Ok(HttpConfig {
         listen,
         public_url,
         cors_origins: cors_origins(reader)?,
+        shutdown_delay: reader.duration("SOUK_SHUTDOWN_DELAY")?,
         shutdown_grace: reader.duration("SOUK_SHUTDOWN_GRACE")?,
         introspection: reader.switch("SOUK_INTROSPECTION", environment == Environment::Development)?,
     })
 }
 
 fn cors_origins(reader: &Reader<'_>) -> Result<Vec<String>, ConfigError> {
-    let origins = reader.text("SOUK_CORS_ORIGINS").split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    let origins = reader
+        .text("SOUK_CORS_ORIGINS")
+        .split(',')
+        .map(str::trim)
+        .filter(|origin| !origin.is_empty());
     origins
         .map(|origin| match Url::parse(origin) {
             Ok(url) if url.origin().ascii_serialization() == origin => Ok(origin.to_owned()),
@@ -190,11 +217,17 @@ fn database(reader: &Reader<'_>) -> Result<DatabaseConfig, ConfigError> {
     let sqlite = url.starts_with("sqlite:");
     if !sqlite && !is_postgres(url) {
         // The value may hold a password: it is not repeated.
-        return Err(ConfigError::bad("DATABASE_URL", "must start with sqlite:// or postgres://"));
+        return Err(ConfigError::bad(
+            "DATABASE_URL",
+            "must start with sqlite:// or postgres://",
+        ));
     }
     let replica_url = reader.optional("DATABASE_REPLICA_URL");
     if replica_url.is_some_and(|replica| sqlite || !is_postgres(replica)) {
-        return Err(ConfigError::bad("DATABASE_REPLICA_URL", "must be a PostgreSQL replica of a PostgreSQL database"));
+        return Err(ConfigError::bad(
+            "DATABASE_REPLICA_URL",
+            "must be a PostgreSQL replica of a PostgreSQL database",
+        ));
     }
     Ok(DatabaseConfig {
         url: SecretString::from(url),
@@ -211,18 +244,28 @@ fn is_postgres(url: &str) -> bool {
 fn token(reader: &Reader<'_>, environment: Environment) -> Result<TokenConfig, ConfigError> {
     let secret = |name: &str| match reader.optional(name) {
         None => Ok(None),
-        Some(text) if text.len() < MIN_SECRET_BYTES => {
-            Err(ConfigError::bad(name, format!("must have at least {MIN_SECRET_BYTES} bytes")))
-        }
+        Some(text) if text.len() < MIN_SECRET_BYTES => Err(ConfigError::bad(
+            name,
+            format!("must have at least {MIN_SECRET_BYTES} bytes"),
+        )),
         // One letter over and over, or a phrase out of a manual, is no secret.
-        Some(text) if weak(text) => Err(ConfigError::bad(name, "is easy to guess: take 32 random bytes, e.g. of `openssl rand -hex 32`")),
+        Some(text) if weak(text) => Err(ConfigError::bad(
+            name,
+            "is easy to guess: take 32 random bytes, e.g. of `openssl rand -hex 32`",
+        )),
         Some(text) => Ok(Some(SecretString::from(text))),
     };
     let current = secret("SOUK_JWT_SECRET")?;
     if current.is_none() && environment == Environment::Production {
-        return Err(ConfigError::bad("SOUK_JWT_SECRET", "must be set in production: 32 random bytes, e.g. of `openssl rand -hex 32`"));
+        return Err(ConfigError::bad(
+            "SOUK_JWT_SECRET",
+            "must be set in production: 32 random bytes, e.g. of `openssl rand -hex 32`",
+        ));
     }
-    Ok(TokenConfig { secret: current, previous_secret: secret("SOUK_JWT_PREVIOUS_SECRET")? })
+    Ok(TokenConfig {
+        secret: current,
+        previous_secret: secret("SOUK_JWT_PREVIOUS_SECRET")?,
+    })
 }
 
 fn weak(secret: &str) -> bool {
@@ -230,7 +273,10 @@ fn weak(secret: &str) -> bool {
     letters.sort_unstable();
     letters.dedup();
     let lower = secret.to_ascii_lowercase();
-    letters.len() < 8 || ["changeme", "change-me", "password", "secret-secret", "your-"].iter().any(|w| lower.contains(w))
+    letters.len() < 8
+        || ["changeme", "change-me", "password", "secret-secret", "your-"]
+            .iter()
+            .any(|w| lower.contains(w))
 }
 
 fn shop(reader: &Reader<'_>) -> Result<ShopConfig, ConfigError> {
@@ -240,7 +286,10 @@ fn shop(reader: &Reader<'_>) -> Result<ShopConfig, ConfigError> {
     }
     let currency =
         Currency::from_str(reader.text("SOUK_CURRENCY")).map_err(|e| ConfigError::bad("SOUK_CURRENCY", e))?;
-    Ok(ShopConfig { name: name.to_owned(), currency })
+    Ok(ShopConfig {
+        name: name.to_owned(),
+        currency,
+    })
 }
 
 fn limits(reader: &Reader<'_>) -> Result<LimitsConfig, ConfigError> {
@@ -250,6 +299,7 @@ fn limits(reader: &Reader<'_>) -> Result<LimitsConfig, ConfigError> {
         header_timeout: reader.duration("SOUK_LIMIT_HEADER_TIMEOUT")?,
         header_bytes: reader.bytes("SOUK_LIMIT_HEADER_BYTES")?,
         body_bytes: reader.bytes("SOUK_LIMIT_BODY_BYTES")?,
+        body_timeout: reader.duration("SOUK_LIMIT_BODY_TIMEOUT")?,
         json_depth: count("SOUK_LIMIT_JSON_DEPTH")?,
         tokens: count("SOUK_LIMIT_TOKENS")?,
         nesting: count("SOUK_LIMIT_NESTING")?,
@@ -263,6 +313,9 @@ fn limits(reader: &Reader<'_>) -> Result<LimitsConfig, ConfigError> {
         deadline: reader.duration("SOUK_LIMIT_DEADLINE")?,
         errors: count("SOUK_LIMIT_ERRORS")?,
         error_bytes: count("SOUK_LIMIT_ERROR_BYTES")?,
+        socket_init_timeout: reader.duration("SOUK_LIMIT_SOCKET_INIT_TIMEOUT")?,
+        socket_message_bytes: reader.bytes("SOUK_LIMIT_SOCKET_MESSAGE_BYTES")?,
+        socket_operations: count("SOUK_LIMIT_SOCKET_OPERATIONS")?,
     })
 }
 
@@ -274,7 +327,12 @@ fn log(reader: &Reader<'_>) -> Result<LogConfig, ConfigError> {
     let format = match reader.text("SOUK_LOG_FORMAT") {
         "json" => LogFormat::Json,
         "pretty" => LogFormat::Pretty,
-        other => return Err(ConfigError::bad("SOUK_LOG_FORMAT", format!("{other:?} is neither json nor pretty"))),
+        other => {
+            return Err(ConfigError::bad(
+                "SOUK_LOG_FORMAT",
+                format!("{other:?} is neither json nor pretty"),
+            ));
+        }
     };
     Ok(LogConfig { filter, format })
 }
@@ -286,7 +344,9 @@ mod tests {
     use super::*;
 
     fn with(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let environment = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let environment = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Source::read(environment, Path::new("/nonexistent")).and_then(|source| Config::from_source(&source))
     }
 
@@ -328,12 +388,20 @@ mod tests {
     #[test]
     fn an_unknown_setting_is_named_with_what_was_meant() {
         let error = with(&[("SOUK_LISTN", "x")]).unwrap_err();
-        assert_eq!(error.to_string(), "SOUK_LISTN is not a setting, did you mean SOUK_LISTEN?; `souk serve --help` lists all");
+        assert_eq!(
+            error.to_string(),
+            "SOUK_LISTN is not a setting, did you mean SOUK_LISTEN?; `souk serve --help` lists all"
+        );
     }
 
     #[test]
     fn production_asks_for_a_secret_and_hides_the_schema() {
-        assert!(with(&[("SOUK_ENV", "production")]).unwrap_err().to_string().starts_with("SOUK_JWT_SECRET"));
+        assert!(
+            with(&[("SOUK_ENV", "production")])
+                .unwrap_err()
+                .to_string()
+                .starts_with("SOUK_JWT_SECRET")
+        );
         let secret = "f2b7c0d94e6a18355d7fa1c3b8e09264";
         let config = with(&[("SOUK_ENV", "production"), ("SOUK_JWT_SECRET", secret)]).unwrap();
         assert!(!config.http.introspection);
@@ -342,8 +410,16 @@ mod tests {
     #[test]
     fn the_environment_wins_over_both_files() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("souk.toml"), "SOUK_SHOP_NAME = \"toml\"\nSOUK_CURRENCY = \"EUR\"\nSOUK_LIMIT_DEPTH = 9").unwrap();
-        std::fs::write(folder.path().join(".env"), "SOUK_SHOP_NAME=dotenv\nSOUK_CURRENCY=GBP\n").unwrap();
+        std::fs::write(
+            folder.path().join("souk.toml"),
+            "SOUK_SHOP_NAME = \"toml\"\nSOUK_CURRENCY = \"EUR\"\nSOUK_LIMIT_DEPTH = 9",
+        )
+        .unwrap();
+        std::fs::write(
+            folder.path().join(".env"),
+            "SOUK_SHOP_NAME=dotenv\nSOUK_CURRENCY=GBP\n",
+        )
+        .unwrap();
         let environment = [("SOUK_SHOP_NAME".to_owned(), "environment".to_owned())];
         let config = Config::from_source(&Source::read(environment, folder.path()).unwrap()).unwrap();
         assert_eq!(config.shop.name, "environment");
