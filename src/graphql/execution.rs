@@ -10,6 +10,5 @@ use crate::domain::context::Context;
 pub async fn run(schema: &ShopSchema, request: Request, context: Context) -> Response {
     let idle = Idle::default();
     let loaders = Loaders::new(context.clone(), &idle);
-    idle.watch(schema.execute(request.data(context).data(loaders)))
-        .await
+    idle.watch(schema.execute(request.data(context).data(loaders))).await
 }

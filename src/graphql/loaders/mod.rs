@@ -30,11 +30,7 @@ impl std::fmt::Debug for LoaderSet {
 
 impl LoaderSet {
     pub fn new(context: Context, idle: &Idle) -> Self {
-        Self(DataLoader::new(
-            Loader { context },
-            TokioSpawner::current(),
-            idle.timer(),
-        ))
+        Self(DataLoader::new(Loader { context }, TokioSpawner::current(), idle.timer()))
     }
 }
 
