@@ -23,15 +23,23 @@ impl MigrationTrait for Migration {
             .col(sort_text(manager, "name_key"))
             .col(timestamp_with_time_zone("created_at"))
             .col(timestamp_with_time_zone("updated_at"))
-            .foreign_key(&mut reference(("category", "parent_id"), ("category", "id"), ForeignKeyAction::Restrict))
+            .foreign_key(&mut reference(
+                ("category", "parent_id"),
+                ("category", "id"),
+                ForeignKeyAction::Restrict,
+            ))
             .check(rule("length(slug) BETWEEN 1 AND 255"))
             .check(rule("length(name) BETWEEN 1 AND 255"))
             .check(rule("parent_id IS NULL OR parent_id <> id"))
             .to_owned();
         manager.create_table(category).await?;
         manager.create_index(unique("category", &["slug"])).await?;
-        manager.create_index(index("category", &["parent_id", "name_key", "id"])).await?;
-        manager.create_index(index("category", &["name_key", "id"])).await?;
+        manager
+            .create_index(index("category", &["parent_id", "name_key", "id"]))
+            .await?;
+        manager
+            .create_index(index("category", &["name_key", "id"]))
+            .await?;
 
         let ancestor = Table::create()
             .table("category_ancestor")
@@ -53,11 +61,17 @@ impl MigrationTrait for Migration {
             .check(rule("(distance = 0) = (category_id = ancestor_id)"))
             .to_owned();
         manager.create_table(ancestor).await?;
-        manager.create_index(index("category_ancestor", &["ancestor_id"])).await
+        manager
+            .create_index(index("category_ancestor", &["ancestor_id"]))
+            .await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_table(Table::drop().table("category_ancestor").to_owned()).await?;
-        manager.drop_table(Table::drop().table("category").to_owned()).await
+        manager
+            .drop_table(Table::drop().table("category_ancestor").to_owned())
+            .await?;
+        manager
+            .drop_table(Table::drop().table("category").to_owned())
+            .await
     }
 }

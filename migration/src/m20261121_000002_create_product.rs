@@ -28,9 +28,14 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in
-            ["product_listing", "product_variant", "product_image", "product_option", "product_tag", "product"]
-        {
+        for table in [
+            "product_listing",
+            "product_variant",
+            "product_image",
+            "product_option",
+            "product_tag",
+            "product",
+        ] {
             manager.drop_table(Table::drop().table(table).to_owned()).await?;
         }
         Ok(())
@@ -38,7 +43,11 @@ impl MigrationTrait for Migration {
 }
 
 fn of_product(table: &'static str) -> ForeignKeyCreateStatement {
-    reference((table, "product_id"), ("product", "id"), ForeignKeyAction::Cascade)
+    reference(
+        (table, "product_id"),
+        ("product", "id"),
+        ForeignKeyAction::Cascade,
+    )
 }
 
 async fn create_product(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -59,7 +68,11 @@ async fn create_product(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(integer("version"))
         .col(timestamp_with_time_zone("created_at"))
         .col(timestamp_with_time_zone("updated_at"))
-        .foreign_key(&mut reference(("product", "category_id"), ("category", "id"), ForeignKeyAction::Restrict))
+        .foreign_key(&mut reference(
+            ("product", "category_id"),
+            ("category", "id"),
+            ForeignKeyAction::Restrict,
+        ))
         .check(rule("length(slug) BETWEEN 1 AND 255"))
         .check(rule("length(name) BETWEEN 1 AND 255"))
         .check(rule("length(vendor) BETWEEN 1 AND 255"))
@@ -95,7 +108,9 @@ async fn create_tag(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .check(rule("length(tag) BETWEEN 1 AND 255"))
         .to_owned();
     manager.create_table(tag).await?;
-    manager.create_index(index("product_tag", &["tag", "product_id"])).await
+    manager
+        .create_index(index("product_tag", &["tag", "product_id"]))
+        .await
 }
 
 async fn create_option(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -110,7 +125,9 @@ async fn create_option(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .check(rule("length(name) BETWEEN 1 AND 255"))
         .to_owned();
     manager.create_table(option).await?;
-    manager.create_index(unique("product_option", &["product_id", "name"])).await
+    manager
+        .create_index(unique("product_option", &["product_id", "name"]))
+        .await
 }
 
 async fn create_image(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -127,8 +144,12 @@ async fn create_image(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .check(rule("position >= 1"))
         .to_owned();
     manager.create_table(image).await?;
-    manager.create_index(unique("product_image", &["product_id", "url"])).await?;
-    manager.create_index(index("product_image", &["product_id", "position"])).await
+    manager
+        .create_index(unique("product_image", &["product_id", "url"]))
+        .await?;
+    manager
+        .create_index(index("product_image", &["product_id", "position"]))
+        .await
 }
 
 async fn create_variant(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -156,7 +177,9 @@ async fn create_variant(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .check(rule("position >= 1"))
         .check(rule("length(sku) BETWEEN 1 AND 255"))
         .check(rule("length(title) BETWEEN 1 AND 800"))
-        .check(rule("length(option1) <= 255 AND length(option2) <= 255 AND length(option3) <= 255"))
+        .check(rule(
+            "length(option1) <= 255 AND length(option2) <= 255 AND length(option3) <= 255",
+        ))
         .check(rule("option2 = '' OR option1 <> ''"))
         .check(rule("option3 = '' OR option2 <> ''"))
         .check(rule("price >= 0"))
@@ -164,10 +187,17 @@ async fn create_variant(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .to_owned();
     manager.create_table(variant).await?;
     manager
-        .create_index(unique("product_variant", &["product_id", "option1", "option2", "option3"]))
+        .create_index(unique(
+            "product_variant",
+            &["product_id", "option1", "option2", "option3"],
+        ))
         .await?;
-    manager.create_index(index("product_variant", &["product_id", "position", "id"])).await?;
-    manager.create_index(index("product_variant", &["image_id"])).await
+    manager
+        .create_index(index("product_variant", &["product_id", "position", "id"]))
+        .await?;
+    manager
+        .create_index(index("product_variant", &["image_id"]))
+        .await
 }
 
 async fn create_listing(manager: &SchemaManager<'_>) -> Result<(), DbErr> {

@@ -1,7 +1,9 @@
 //! How many of each variant there are, and why.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::{big_integer, big_integer_null, boolean, text, timestamp_with_time_zone, uuid};
+use sea_orm_migration::schema::{
+    big_integer, big_integer_null, boolean, text, timestamp_with_time_zone, uuid,
+};
 
 use crate::column::{index, reference, rule};
 
@@ -49,11 +51,17 @@ impl MigrationTrait for Migration {
             .check(rule("length(reason) BETWEEN 1 AND 255"))
             .to_owned();
         manager.create_table(movement).await?;
-        manager.create_index(index("inventory_movement", &["variant_id", "occurred_at"])).await
+        manager
+            .create_index(index("inventory_movement", &["variant_id", "occurred_at"]))
+            .await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_table(Table::drop().table("inventory_movement").to_owned()).await?;
-        manager.drop_table(Table::drop().table("inventory_level").to_owned()).await
+        manager
+            .drop_table(Table::drop().table("inventory_movement").to_owned())
+            .await?;
+        manager
+            .drop_table(Table::drop().table("inventory_level").to_owned())
+            .await
     }
 }

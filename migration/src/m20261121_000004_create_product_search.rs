@@ -54,7 +54,11 @@ async fn execute(manager: &SchemaManager<'_>, postgres: &str, sqlite: &str) -> R
     let sql = match manager.get_database_backend() {
         DbBackend::Postgres => postgres,
         DbBackend::Sqlite => sqlite,
-        other => return Err(DbErr::Migration(format!("Souk runs on SQLite and PostgreSQL, not on {other:?}"))),
+        other => {
+            return Err(DbErr::Migration(format!(
+                "Souk runs on SQLite and PostgreSQL, not on {other:?}"
+            )));
+        }
     };
     manager.get_connection().execute_unprepared(sql).await.map(|_| ())
 }

@@ -23,10 +23,14 @@ impl MigrationTrait for Migration {
             .check(rule("length(key) BETWEEN 1 AND 255"))
             .to_owned();
         manager.create_table(key).await?;
-        manager.create_index(index("idempotency_key", &["created_at"])).await
+        manager
+            .create_index(index("idempotency_key", &["created_at"]))
+            .await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_table(Table::drop().table("idempotency_key").to_owned()).await
+        manager
+            .drop_table(Table::drop().table("idempotency_key").to_owned())
+            .await
     }
 }

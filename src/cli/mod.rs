@@ -3,6 +3,9 @@
 //! Results go to standard output, everything else to standard error. A command ends with 0 when it is done, 1
 //! when it failed, and 2 when it was called wrongly.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a command prints is its result")]
+
+pub mod demo;
 mod migrate;
 mod schema;
 mod serve;

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 
+use super::demo;
 use crate::app::App;
 use crate::http::server;
-use crate::kernel::config::{Config, SETTINGS};
+use crate::kernel::config::{Config, Environment, SETTINGS};
 
 #[derive(Debug, Default, clap::Args)]
 #[command(after_help = "`souk serve --help` lists all settings.", after_long_help = settings())]
@@ -29,6 +30,9 @@ pub(super) async fn run(args: ServeArgs, config: Config) -> anyhow::Result<ExitC
         .await
         .with_context(|| format!("SOUK_LISTEN: cannot listen on {address}"))?;
     let app = App::start(config).await?;
+    if app.config.environment == Environment::Development && demo::load_if_empty(&app.platform).await? {
+        tracing::info!("loaded the demo shop into the empty catalog");
+    }
     tracing::info!(address = %listener.local_addr()?, no_worker = args.no_worker, "listening");
     println!("GraphiQL: {page}");
     app.serve(listener, server::signal()).await?;

@@ -23,7 +23,12 @@ pub struct Platform {
 
 impl Platform {
     pub fn new(db: Db, clock: Arc<dyn Clock>, shop: ShopConfig, cache: &CacheConfig) -> Self {
-        Self { db, clock, shop, catalog_cache: CatalogCache::new(cache) }
+        Self {
+            db,
+            clock,
+            shop,
+            catalog_cache: CatalogCache::new(cache),
+        }
     }
 }
 
@@ -39,12 +44,20 @@ pub struct Context {
 impl Context {
     /// For an operation that only reads.
     pub fn reading(actor: Actor, platform: Arc<Platform>) -> Self {
-        Self { actor, platform, own_writes: false }
+        Self {
+            actor,
+            platform,
+            own_writes: false,
+        }
     }
 
     /// For an operation that writes: what it reads afterwards, it reads where it wrote.
     pub fn writing(actor: Actor, platform: Arc<Platform>) -> Self {
-        Self { actor, platform, own_writes: true }
+        Self {
+            actor,
+            platform,
+            own_writes: true,
+        }
     }
 
     pub fn db(&self) -> &Db {
@@ -52,7 +65,11 @@ impl Context {
     }
 
     pub fn reader(&self) -> &DatabaseConnection {
-        if self.own_writes { self.db().fresh() } else { self.db().reader() }
+        if self.own_writes {
+            self.db().fresh()
+        } else {
+            self.db().reader()
+        }
     }
 
     pub fn now(&self) -> DateTime<Utc> {

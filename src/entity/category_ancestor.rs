@@ -15,6 +15,19 @@ pub struct Model {
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+pub enum Relation {
+    #[sea_orm(
+        belongs_to = "super::category::Entity",
+        from = "Column::AncestorId",
+        to = "super::category::Column::Id"
+    )]
+    Ancestor,
+}
+
+impl Related<super::category::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Ancestor.def()
+    }
+}
 
 impl ActiveModelBehavior for ActiveModel {}

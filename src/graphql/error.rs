@@ -22,19 +22,27 @@ impl From<ApiError> for async_graphql::Error {
             Error::BadInput(bad) => {
                 let text = format!("{} {}", bad.argument.join("."), bad.message);
                 coded("BAD_USER_INPUT", text.trim_start()).extend_with(|_, extensions| {
-                    extensions.set("argument", bad.argument.iter().map(Value::from).collect::<Vec<_>>());
+                    extensions.set(
+                        "argument",
+                        bad.argument.iter().map(Value::from).collect::<Vec<_>>(),
+                    );
                 })
             }
             Error::Unauthenticated => coded("UNAUTHENTICATED", "Sign in first: this needs an access token."),
             Error::Forbidden => coded("FORBIDDEN", "Your account may not do this."),
             // Mutations turn refusals into `userErrors`; one that comes up here was meant for them.
             Error::Refused(refusals) => {
-                let text = refusals.first().map_or("The input was refused.", |refusal| &refusal.message);
+                let text = refusals
+                    .first()
+                    .map_or("The input was refused.", |refusal| &refusal.message);
                 coded("BAD_USER_INPUT", text)
             }
             Error::Internal(error) => {
                 tracing::error!(error = format!("{error:#}"), "operation failed");
-                coded("INTERNAL", "Something went wrong on our side. It has been logged; please try again.")
+                coded(
+                    "INTERNAL",
+                    "Something went wrong on our side. It has been logged; please try again.",
+                )
             }
         }
     }

@@ -2,13 +2,14 @@
 
 use async_graphql::{Request, Response};
 
-use super::loaders::{Idle, Loaders};
+use super::loaders::{self, Idle};
 use super::schema::ShopSchema;
 use crate::domain::context::Context;
 
 /// Executes a request that has passed all limits.
 pub async fn run(schema: &ShopSchema, request: Request, context: Context) -> Response {
     let idle = Idle::default();
-    let loaders = Loaders::new(context.clone(), &idle);
-    idle.watch(schema.execute(request.data(context).data(loaders))).await
+    let loaders = loaders::of(context.clone(), &idle);
+    idle.watch(schema.execute(request.data(context).data(loaders)))
+        .await
 }

@@ -1,9 +1,19 @@
 //! The public contract: types, inputs, resolvers and loaders. No queries, no transactions.
 
 pub mod answer;
+pub mod catalog;
+pub mod connection;
+mod context;
 pub mod document;
 pub mod engine;
 pub mod error;
 pub mod execution;
+pub mod ids;
+pub mod inventory;
+pub mod limits;
 pub mod loaders;
+pub mod money;
+pub mod node;
+pub mod scalars;
 pub mod schema;
+pub mod shop;

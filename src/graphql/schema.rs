@@ -1,30 +1,32 @@
 //! The schema: all rooms' queries and mutations under one root.
 
-use async_graphql::{EmptyMutation, EmptySubscription, Object, SDLExportOptions, Schema};
+use async_graphql::{EmptyMutation, EmptySubscription, MergedObject, SDLExportOptions, Schema};
+
+use super::catalog::CatalogQuery;
+use super::limits::Limits;
+use super::node::NodeQuery;
+use super::shop::ShopQuery;
+use crate::kernel::config::LimitsConfig;
 
 pub type ShopSchema = Schema<Query, EmptyMutation, EmptySubscription>;
 
-#[derive(Debug, Default)]
-pub struct Query;
+/// Everything that can be read.
+#[derive(Debug, Default, MergedObject)]
+pub struct Query(NodeQuery, ShopQuery, CatalogQuery);
 
-#[Object]
-impl Query {
-    async fn version(&self) -> &str {
-        env!("CARGO_PKG_VERSION")
-    }
+/// Builds the schema with the limits that resolvers keep.
+pub fn build(limits: &LimitsConfig) -> ShopSchema {
+    Schema::build(Query::default(), EmptyMutation, EmptySubscription)
+        .data(Limits::from(limits))
+        .finish()
 }
 
-/// Builds the schema.
-pub fn build() -> ShopSchema {
-    Schema::build(Query, EmptyMutation, EmptySubscription).finish()
-}
-
-/// The schema as text, sorted.
+/// The schema as text, sorted, so that two of them can be compared line by line.
 pub fn sdl() -> String {
-    build().sdl_with_options(
-        SDLExportOptions::new()
-            .sorted_fields()
-            .sorted_arguments()
-            .sorted_enum_items(),
-    )
+    let schema = Schema::build(Query::default(), EmptyMutation, EmptySubscription).finish();
+    let options = SDLExportOptions::new()
+        .sorted_fields()
+        .sorted_arguments()
+        .sorted_enum_items();
+    schema.sdl_with_options(options)
 }

@@ -3,6 +3,7 @@
 mod accept;
 mod auth;
 mod body;
+mod graphiql;
 mod graphql;
 mod health;
 mod json;
@@ -65,6 +66,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
     if shared.environment == Environment::Development {
         router = router.route("/", get(|| async { Redirect::temporary("/graphiql") }));
     }
+    router = router.merge(graphiql::router());
     layers::around(router.fallback(nothing_here), &shared).with_state(shared)
 }
 

@@ -81,7 +81,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl<K, V> std::fmt::Debug for Cache<K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cache").field("hits", &self.hits).field("misses", &self.misses).finish_non_exhaustive()
+        f.debug_struct("Cache")
+            .field("hits", &self.hits)
+            .field("misses", &self.misses)
+            .finish_non_exhaustive()
     }
 }
 
@@ -127,7 +130,8 @@ where
                 None => missing.push(key.clone()),
             }
         }
-        self.hits.fetch_add(count(keys.len() - missing.len()), Ordering::Relaxed);
+        self.hits
+            .fetch_add(count(keys.len() - missing.len()), Ordering::Relaxed);
         self.misses.fetch_add(count(missing.len()), Ordering::Relaxed);
 
         let Claims { mine, theirs, guard } = self.claim(missing);
@@ -160,7 +164,15 @@ where
             let generations: HashMap<K, u64> = keys.into_iter().collect();
             for (key, value) in &filled {
                 if let Some(generation) = generations.get(key).copied() {
-                    entries.insert(key.clone(), Entry { value: value.clone(), generation }).await;
+                    entries
+                        .insert(
+                            key.clone(),
+                            Entry {
+                                value: value.clone(),
+                                generation,
+                            },
+                        )
+                        .await;
                 }
             }
         }
@@ -170,8 +182,15 @@ where
     /// Divides the missing keys into those to fill now and those that are being filled.
     fn claim(&self, missing: Vec<K>) -> Claims<'_, K> {
         let (done, filling) = watch::channel(());
-        let mut claims =
-            Claims { mine: Vec::new(), theirs: Vec::new(), guard: Guard { filling: &self.filling, keys: Vec::new(), _done: done } };
+        let mut claims = Claims {
+            mine: Vec::new(),
+            theirs: Vec::new(),
+            guard: Guard {
+                filling: &self.filling,
+                keys: Vec::new(),
+                _done: done,
+            },
+        };
         let mut table = lock(&self.filling);
         for key in missing {
             let generation = self.generation(&key);
@@ -205,7 +224,10 @@ where
     }
 
     pub fn counts(&self) -> CacheCounts {
-        CacheCounts { hits: self.hits.load(Ordering::Relaxed), misses: self.misses.load(Ordering::Relaxed) }
+        CacheCounts {
+            hits: self.hits.load(Ordering::Relaxed),
+            misses: self.misses.load(Ordering::Relaxed),
+        }
     }
 
     fn generation(&self, key: &K) -> u64 {
@@ -232,7 +254,8 @@ impl<T: Weigh + ?Sized> Weigh for Arc<T> {
 
 impl<T: Weigh> Weigh for [T] {
     fn weight(&self) -> u32 {
-        self.iter().fold(64, |sum, item| sum.saturating_add(item.weight()))
+        self.iter()
+            .fold(64, |sum, item| sum.saturating_add(item.weight()))
     }
 }
 
@@ -331,7 +354,8 @@ mod tests {
         let failing = |_| async { Err::<Vec<(&'static str, Price)>, _>("down") };
         assert_eq!(cache.get_many(&["mug"], failing).await, Err("down"));
         let hanging = |_| std::future::pending::<Result<Vec<(&'static str, Price)>, Infallible>>();
-        let cancelled = tokio::time::timeout(Duration::from_millis(10), cache.get_many(&["mug"], hanging)).await;
+        let cancelled =
+            tokio::time::timeout(Duration::from_millis(10), cache.get_many(&["mug"], hanging)).await;
         assert!(cancelled.is_err());
         assert_eq!(get(&cache, 4).await, Some(Price(4)));
     }

@@ -36,7 +36,10 @@ fn cut(word: &str) -> String {
 
 /// A word between quotes: nothing in it is an operator.
 fn quoted(word: &str, quote: char) -> String {
-    let inner: String = cut(word).chars().filter(|c| c.is_alphanumeric() || !c.is_ascii()).collect();
+    let inner: String = cut(word)
+        .chars()
+        .filter(|c| c.is_alphanumeric() || !c.is_ascii())
+        .collect();
     format!("{quote}{inner}{quote}")
 }
 
@@ -52,14 +55,22 @@ impl FullText {
         Ok(())
     }
 
-    async fn put_postgres<C: ConnectionTrait>(&self, connection: &C, batch: &[Document]) -> Result<(), DbErr> {
+    async fn put_postgres<C: ConnectionTrait>(
+        &self,
+        connection: &C,
+        batch: &[Document],
+    ) -> Result<(), DbErr> {
         let Self { table, owner } = self;
-        let rows = placeholders(batch.len(), |n| format!("(${}, ${}::tsvector)", 2 * n + 1, 2 * n + 2));
+        let rows = placeholders(batch.len(), |n| {
+            format!("(${}, ${}::tsvector)", 2 * n + 1, 2 * n + 2)
+        });
         let sql = format!(
             "INSERT INTO {table} ({owner}, document) VALUES {rows} \
              ON CONFLICT ({owner}) DO UPDATE SET document = excluded.document"
         );
-        let values = batch.iter().flat_map(|d| [Value::from(d.owner), Value::from(tsvector(d))]);
+        let values = batch
+            .iter()
+            .flat_map(|d| [Value::from(d.owner), Value::from(tsvector(d))]);
         execute(connection, sql, values.collect()).await
     }
 
@@ -73,7 +84,11 @@ impl FullText {
         let list = placeholders(batch.len(), |_| "?".to_owned());
         let sql = format!("SELECT {owner}, number FROM {table} WHERE {owner} IN ({list})");
         let numbers = connection
-            .query_all_raw(Statement::from_sql_and_values(DatabaseBackend::Sqlite, sql, owners))
+            .query_all_raw(Statement::from_sql_and_values(
+                DatabaseBackend::Sqlite,
+                sql,
+                owners,
+            ))
             .await?
             .iter()
             .map(|row| Ok((Uuid::try_get_by(row, 0)?, i64::try_get_by(row, 1)?)))
@@ -84,7 +99,12 @@ impl FullText {
         let mut values = Vec::with_capacity(4 * batch.len());
         for document in batch {
             values.push(Value::from(numbers.get(&document.owner).copied()));
-            values.extend(document.words.iter().map(|words| Value::from(unique(words).join(" "))));
+            values.extend(
+                document
+                    .words
+                    .iter()
+                    .map(|words| Value::from(unique(words).join(" "))),
+            );
         }
         execute(connection, sql, values).await
     }
@@ -99,7 +119,10 @@ impl FullText {
         let [best, good, least] = SCORES;
         words.iter().fold(Expr::cust("0"), |sum, word| {
             let one = std::slice::from_ref(word);
-            let has = |weight| id.clone().in_subquery_expr(self.query(backend, one, Some(weight)));
+            let has = |weight| {
+                id.clone()
+                    .in_subquery_expr(self.query(backend, one, Some(weight)))
+            };
             let score = Expr::case(has(0), Expr::cust(best.to_string()))
                 .case(has(1), Expr::cust(good.to_string()))
                 .finally(Expr::cust(least.to_string()));
@@ -112,7 +135,9 @@ impl FullText {
         let Self { table, owner } = self;
         match backend {
             DatabaseBackend::Postgres => {
-                let weight = weight.and_then(|w| WEIGHTS.get(w)).map_or(String::new(), |w| format!(":{w}"));
+                let weight = weight
+                    .and_then(|w| WEIGHTS.get(w))
+                    .map_or(String::new(), |w| format!(":{w}"));
                 let query = join(words, " & ", |word| format!("{}{weight}", quoted(word, '\'')));
                 Expr::cust_with_values(
                     format!("SELECT {owner} FROM {table} WHERE document @@ $1::tsquery"),
@@ -160,7 +185,12 @@ fn join(words: &[String], by: &str, one: impl Fn(&str) -> String) -> String {
 }
 
 fn unique(words: &[String]) -> Vec<String> {
-    words.iter().map(|word| cut(word)).collect::<BTreeSet<_>>().into_iter().collect()
+    words
+        .iter()
+        .map(|word| cut(word))
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect()
 }
 
 /// `'red':1A,3C 'shirt':2B`: each word with one position for each weight that it has.
@@ -168,8 +198,15 @@ fn tsvector(document: &Document) -> String {
     let mut weights: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for ((position, weight), words) in (1..).zip(WEIGHTS).zip(&document.words) {
         for word in unique(words) {
-            weights.entry(quoted(&word, '\'')).or_default().push(format!("{position}{weight}"));
+            weights
+                .entry(quoted(&word, '\''))
+                .or_default()
+                .push(format!("{position}{weight}"));
         }
     }
-    weights.into_iter().map(|(word, at)| format!("{word}:{}", at.join(","))).collect::<Vec<_>>().join(" ")
+    weights
+        .into_iter()
+        .map(|(word, at)| format!("{word}:{}", at.join(",")))
+        .collect::<Vec<_>>()
+        .join(" ")
 }

@@ -6,7 +6,9 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, ConnectionTrait as _, DatabaseBackend, DatabaseTransaction, DbErr};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait as _, DatabaseBackend, DatabaseTransaction, DbErr,
+};
 use sea_orm::{EntityTrait as _, QueryFilter as _};
 use serde::Serialize;
 use serde_json::Value;
@@ -44,23 +46,40 @@ pub enum Claim {
 
 impl<'a> Request<'a> {
     /// `input` is all that the request asks for, its key aside.
-    pub fn new(actor: &'a Actor, operation: &'static str, key: &'a str, input: &impl Serialize) -> Result<Self> {
+    pub fn new(
+        actor: &'a Actor,
+        operation: &'static str,
+        key: &'a str,
+        input: &impl Serialize,
+    ) -> Result<Self> {
         if key.is_empty() || key.chars().count() > MAX_KEY {
             return Err(Error::refused(
-                if key.is_empty() { ErrorCode::Required } else { ErrorCode::TooLong },
+                if key.is_empty() {
+                    ErrorCode::Required
+                } else {
+                    ErrorCode::TooLong
+                },
                 "idempotencyKey",
                 format!("must have 1 to {MAX_KEY} characters"),
             ));
         }
         let canonical = serde_json::to_vec(&(operation, input)).map_err(Error::internal)?;
-        let fingerprint = Sha256::digest(canonical).iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { actor, operation, key, fingerprint })
+        let fingerprint = Sha256::digest(canonical)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Ok(Self {
+            actor,
+            operation,
+            key,
+            fingerprint,
+        })
     }
 
     /// Claims the key, or finds what it was used for.
     ///
     /// # Errors
-    /// IDEMPOTENCY_KEY_REUSED when it was used for another input; IDEMPOTENCY_IN_PROGRESS when the first
+    /// `IDEMPOTENCY_KEY_REUSED` when it was used for another input; `IDEMPOTENCY_IN_PROGRESS` when the first
     /// request with it is still running after a few seconds.
     pub async fn claim(&self, txn: &DatabaseTransaction, now: DateTime<Utc>) -> Result<Claim> {
         if txn.get_database_backend() == DatabaseBackend::Postgres {
@@ -80,7 +99,11 @@ impl<'a> Request<'a> {
             .exec_without_returning(txn)
             .await
             .map_err(in_progress)?;
-        if inserted == 1 { Ok(Claim::New) } else { self.find(txn).await.map(Claim::Done) }
+        if inserted == 1 {
+            Ok(Claim::New)
+        } else {
+            self.find(txn).await.map(Claim::Done)
+        }
     }
 
     /// This actor's old row under the same key, which may be used again.
@@ -96,7 +119,9 @@ impl<'a> Request<'a> {
     }
 
     async fn find(&self, txn: &DatabaseTransaction) -> Result<Value> {
-        let row = idempotency_key::Entity::find_by_id((self.actor.key(), self.key.to_owned())).one(txn).await?;
+        let row = idempotency_key::Entity::find_by_id((self.actor.key(), self.key.to_owned()))
+            .one(txn)
+            .await?;
         match row {
             Some(row) if row.fingerprint == self.fingerprint => Ok(row.result),
             Some(_) => Err(Error::refused(
@@ -104,7 +129,9 @@ impl<'a> Request<'a> {
                 "idempotencyKey",
                 "was used for another request: take a new key for each new request",
             )),
-            None => Err(Error::internal(anyhow::anyhow!("an idempotency key vanished under its lock"))),
+            None => Err(Error::internal(anyhow::anyhow!(
+                "an idempotency key vanished under its lock"
+            ))),
         }
     }
 
@@ -125,9 +152,13 @@ fn in_progress(error: DbErr) -> Error {
     const LOCK_NOT_AVAILABLE: &str = "55P03";
     if error.to_string().contains(LOCK_NOT_AVAILABLE) || error.to_string().contains("lock timeout") {
         let message = "a request with this key is still being carried out: ask again in a few seconds";
-        return crate::kernel::error::Refusal::new(ErrorCode::IdempotencyInProgress, "idempotencyKey", message)
-            .retryable()
-            .into();
+        return crate::kernel::error::Refusal::new(
+            ErrorCode::IdempotencyInProgress,
+            "idempotencyKey",
+            message,
+        )
+        .retryable()
+        .into();
     }
     error.into()
 }

@@ -30,11 +30,14 @@ pub struct ManualClock {
 
 impl ManualClock {
     pub fn at(time: DateTime<Utc>) -> Self {
-        Self { micros: AtomicI64::new(time.timestamp_micros()) }
+        Self {
+            micros: AtomicI64::new(time.timestamp_micros()),
+        }
     }
 
     pub fn advance(&self, by: chrono::Duration) {
-        self.micros.fetch_add(by.num_microseconds().unwrap_or(i64::MAX), Ordering::SeqCst);
+        self.micros
+            .fetch_add(by.num_microseconds().unwrap_or(i64::MAX), Ordering::SeqCst);
     }
 }
 

@@ -83,7 +83,13 @@ impl Refusal {
             .chain(path.split('.').filter(|segment| !segment.is_empty()))
             .map(str::to_owned)
             .collect();
-        Self { code, message: message.into(), path, params: None, retryable: false }
+        Self {
+            code,
+            message: message.into(),
+            path,
+            params: None,
+            retryable: false,
+        }
     }
 
     #[must_use]
@@ -109,7 +115,11 @@ impl Error {
     pub fn bad_input(argument: &str, message: impl Into<String>) -> Self {
         Self::BadInput(BadInput {
             message: message.into(),
-            argument: argument.split('.').filter(|s| !s.is_empty()).map(str::to_owned).collect(),
+            argument: argument
+                .split('.')
+                .filter(|s| !s.is_empty())
+                .map(str::to_owned)
+                .collect(),
         })
     }
 
@@ -136,7 +146,10 @@ impl From<Error> for anyhow::Error {
     fn from(error: Error) -> Self {
         match error {
             Error::Refused(refusals) => {
-                let all: Vec<_> = refusals.iter().map(|r| format!("{}: {}", r.path.join("."), r.message)).collect();
+                let all: Vec<_> = refusals
+                    .iter()
+                    .map(|r| format!("{}: {}", r.path.join("."), r.message))
+                    .collect();
                 anyhow::anyhow!(all.join("; "))
             }
             Error::BadInput(bad) => anyhow::anyhow!("{}: {}", bad.argument.join("."), bad.message),

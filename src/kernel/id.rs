@@ -22,7 +22,10 @@ fn parse(text: &str, prefix: &'static str) -> Result<Uuid, IdError> {
     if id.type_prefix() == prefix {
         Ok(id.uuid())
     } else {
-        Err(IdError::WrongType { expected: prefix, found: id.type_prefix().to_owned() })
+        Err(IdError::WrongType {
+            expected: prefix,
+            found: id.type_prefix().to_owned(),
+        })
     }
 }
 
@@ -97,12 +100,25 @@ mod tests {
     fn the_id_of_another_type_is_refused_by_its_name() {
         let id = CategoryId::new().to_string();
         let error = ProductId::from_str(&id).unwrap_err();
-        assert_eq!(error, IdError::WrongType { expected: "product", found: "category".to_owned() });
+        assert_eq!(
+            error,
+            IdError::WrongType {
+                expected: "product",
+                found: "category".to_owned()
+            }
+        );
     }
 
     #[test]
     fn what_is_no_id_is_refused() {
-        for text in ["", "product", "product_", "product_zzz", "01h455vb4pex5vsknk084sn02q", "product_81h455vb4pex5vsknk084sn02q"] {
+        for text in [
+            "",
+            "product",
+            "product_",
+            "product_zzz",
+            "01h455vb4pex5vsknk084sn02q",
+            "product_81h455vb4pex5vsknk084sn02q",
+        ] {
             assert!(ProductId::from_str(text).is_err(), "{text}");
         }
     }

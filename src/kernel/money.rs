@@ -85,7 +85,10 @@ impl Money {
         if self.currency != other.currency {
             return None;
         }
-        Some(Self { minor: self.minor.checked_add(other.minor)?, ..self })
+        Some(Self {
+            minor: self.minor.checked_add(other.minor)?,
+            ..self
+        })
     }
 }
 
@@ -110,7 +113,10 @@ mod tests {
 
     #[test]
     fn nothing_is_rounded_in_silence() {
-        assert!(matches!(money("19.999", "USD"), Err(MoneyError::TooPrecise { .. })));
+        assert!(matches!(
+            money("19.999", "USD"),
+            Err(MoneyError::TooPrecise { .. })
+        ));
         assert!(matches!(money("0.5", "JPY"), Err(MoneyError::TooPrecise { .. })));
         assert_eq!(money("92233720368547758.08", "USD"), Err(MoneyError::TooLarge));
         assert_eq!(money("92233720368547758.07", "USD").unwrap().minor, i64::MAX);

@@ -43,8 +43,8 @@ pub struct Page {
     pub before: Option<Cursor>,
 }
 
-/// The value that a list is sorted by.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// The value that a list is sorted by, in the databases' own order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum SortKey {
     #[serde(rename = "i")]
     Int(i64),
@@ -99,20 +99,32 @@ impl PageArgs {
     pub fn page(&self, max: u64, sort: &str) -> Result<Page> {
         let (limit, direction) = match (self.first, self.last) {
             (Some(_), Some(_)) => {
-                return Err(Error::bad_input("last", "cannot stand beside `first`: ask for one end of the list"));
+                return Err(Error::bad_input(
+                    "last",
+                    "cannot stand beside `first`: ask for one end of the list",
+                ));
             }
             (first, None) => (size(first, "first", max)?, Direction::Forward),
             (None, last) => (size(last, "last", max)?, Direction::Backward),
         };
         let cursor = |text: &Option<String>, argument| {
-            text.as_deref().map(|text| Cursor::decode(text, argument, sort)).transpose()
+            text.as_deref()
+                .map(|text| Cursor::decode(text, argument, sort))
+                .transpose()
         };
-        Ok(Page { limit, direction, after: cursor(&self.after, "after")?, before: cursor(&self.before, "before")? })
+        Ok(Page {
+            limit,
+            direction,
+            after: cursor(&self.after, "after")?,
+            before: cursor(&self.before, "before")?,
+        })
     }
 }
 
 fn size(asked: Option<i32>, argument: &str, max: u64) -> Result<u64> {
-    let Some(asked) = asked else { return Ok(DEFAULT_PAGE_SIZE.min(max)) };
+    let Some(asked) = asked else {
+        return Ok(DEFAULT_PAGE_SIZE.min(max));
+    };
     u64::try_from(asked)
         .ok()
         .filter(|size| *size <= max)
@@ -139,12 +151,18 @@ impl Page {
         let more = rows.len() > limit;
         rows.truncate(limit);
         match self.direction {
-            Direction::Forward => {
-                Slice { items: rows, has_next: more || self.before.is_some(), has_previous: self.after.is_some() }
-            }
+            Direction::Forward => Slice {
+                items: rows,
+                has_next: more || self.before.is_some(),
+                has_previous: self.after.is_some(),
+            },
             Direction::Backward => {
                 rows.reverse();
-                Slice { items: rows, has_next: self.before.is_some(), has_previous: more || self.after.is_some() }
+                Slice {
+                    items: rows,
+                    has_next: self.before.is_some(),
+                    has_previous: more || self.after.is_some(),
+                }
             }
         }
     }
@@ -155,23 +173,42 @@ mod tests {
     use super::*;
 
     fn args(first: Option<i32>, last: Option<i32>) -> PageArgs {
-        PageArgs { first, last, ..PageArgs::default() }
+        PageArgs {
+            first,
+            last,
+            ..PageArgs::default()
+        }
     }
 
     #[test]
     fn sizes_have_bounds() {
         assert_eq!(args(None, None).page(100, "s").unwrap().limit, 20);
         assert_eq!(args(Some(0), None).page(100, "s").unwrap().limit, 0);
-        assert_eq!(args(None, Some(100)).page(100, "s").unwrap().direction, Direction::Backward);
-        for bad in [args(Some(-1), None), args(Some(101), None), args(None, Some(101)), args(Some(1), Some(1))] {
+        assert_eq!(
+            args(None, Some(100)).page(100, "s").unwrap().direction,
+            Direction::Backward
+        );
+        for bad in [
+            args(Some(-1), None),
+            args(Some(101), None),
+            args(None, Some(101)),
+            args(Some(1), Some(1)),
+        ] {
             assert!(matches!(bad.page(100, "s"), Err(Error::BadInput(_))), "{bad:?}");
         }
     }
 
     #[test]
     fn a_cursor_is_bound_to_its_sort() {
-        let cursor = Cursor { sort: "NAME".into(), key: SortKey::Text("mug".into()), id: Uuid::now_v7() };
-        let args = PageArgs { after: Some(cursor.encode()), ..PageArgs::default() };
+        let cursor = Cursor {
+            sort: "NAME".into(),
+            key: SortKey::Text("mug".into()),
+            id: Uuid::now_v7(),
+        };
+        let args = PageArgs {
+            after: Some(cursor.encode()),
+            ..PageArgs::default()
+        };
         assert_eq!(args.page(100, "NAME").unwrap().after, Some(cursor));
         assert!(matches!(args.page(100, "PRICE"), Err(Error::BadInput(_))));
     }
@@ -179,8 +216,22 @@ mod tests {
     #[test]
     fn a_slice_is_in_list_order_from_both_ends() {
         let forward = args(Some(2), None).page(100, "s").unwrap().slice(vec![1, 2, 3]);
-        assert_eq!(forward, Slice { items: vec![1, 2], has_next: true, has_previous: false });
+        assert_eq!(
+            forward,
+            Slice {
+                items: vec![1, 2],
+                has_next: true,
+                has_previous: false
+            }
+        );
         let backward = args(None, Some(2)).page(100, "s").unwrap().slice(vec![9, 8, 7]);
-        assert_eq!(backward, Slice { items: vec![8, 9], has_next: false, has_previous: true });
+        assert_eq!(
+            backward,
+            Slice {
+                items: vec![8, 9],
+                has_next: false,
+                has_previous: true
+            }
+        );
     }
 }

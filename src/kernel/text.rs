@@ -64,7 +64,9 @@ pub fn words(text: &str) -> Vec<String> {
 
 fn singular(word: &str) -> String {
     match word.strip_suffix('s') {
-        Some(stem) if stem.len() >= 3 && stem.is_ascii() && !stem.ends_with(['s', 'u', 'i']) => stem.to_owned(),
+        Some(stem) if stem.len() >= 3 && stem.is_ascii() && !stem.ends_with(['s', 'u', 'i']) => {
+            stem.to_owned()
+        }
         _ => word.to_owned(),
     }
 }
@@ -84,7 +86,13 @@ pub fn without_tags(html: &str) -> String {
             c => text.push(c),
         }
     }
-    for (entity, plain) in [("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&amp;", "&")] {
+    for (entity, plain) in [
+        ("&nbsp;", " "),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&amp;", "&"),
+    ] {
         if text.contains(entity) {
             text = text.replace(entity, plain);
         }
@@ -120,6 +128,9 @@ mod tests {
 
     #[test]
     fn tags_separate_words() {
-        assert_eq!(words(&without_tags("<p>one</p><p>two &amp; three</p>")), ["one", "two", "three"]);
+        assert_eq!(
+            words(&without_tags("<p>one</p><p>two &amp; three</p>")),
+            ["one", "two", "three"]
+        );
     }
 }

@@ -78,13 +78,26 @@ fn weight(texts: &[&str]) -> u32 {
 impl Weigh for product::Model {
     fn weight(&self) -> u32 {
         let about = [self.vendor.as_deref(), self.product_type.as_deref()].map(Option::unwrap_or_default);
-        weight(&[&self.slug, &self.name, &self.name_key, &self.description, about[0], about[1]])
+        weight(&[
+            &self.slug,
+            &self.name,
+            &self.name_key,
+            &self.description,
+            about[0],
+            about[1],
+        ])
     }
 }
 
 impl Weigh for product_variant::Model {
     fn weight(&self) -> u32 {
-        weight(&[&self.title, &self.option1, &self.option2, &self.option3, self.sku.as_deref().unwrap_or_default()])
+        weight(&[
+            &self.title,
+            &self.option1,
+            &self.option2,
+            &self.option3,
+            self.sku.as_deref().unwrap_or_default(),
+        ])
     }
 }
 

@@ -4,9 +4,11 @@
 
 use std::collections::HashMap;
 
+use sea_orm::QueryOrder as _;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
-use sea_orm::{ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _};
-use sea_orm::{QueryOrder as _};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
+};
 
 use crate::entity::{category_ancestor, product, product_listing, product_tag, product_variant};
 use crate::infra::fulltext::{Document, FullText};
@@ -15,7 +17,10 @@ use crate::kernel::id::ProductId;
 use crate::kernel::text::{without_tags, words};
 
 /// The words of products.
-pub const SEARCH: FullText = FullText { table: "product_search", owner: "product_id" };
+pub const SEARCH: FullText = FullText {
+    table: "product_search",
+    owner: "product_id",
+};
 
 /// Products of one round of statements.
 const BATCH: usize = 1_000;
@@ -84,14 +89,18 @@ async fn refresh_listings(txn: &DatabaseTransaction, ids: &[ProductId]) -> Resul
         product_listing::Column::NameKey,
         product_listing::Column::CreatedAt,
     ]);
-    insert.select_from(rows).map_err(crate::kernel::error::Error::internal)?;
+    insert
+        .select_from(rows)
+        .map_err(crate::kernel::error::Error::internal)?;
     txn.execute(&insert).await?;
     Ok(())
 }
 
 async fn refresh_words(txn: &DatabaseTransaction, ids: &[ProductId]) -> Result<()> {
-    let products =
-        product::Entity::find().filter(product::Column::Id.is_in(ids.iter().copied())).all(txn).await?;
+    let products = product::Entity::find()
+        .filter(product::Column::Id.is_in(ids.iter().copied()))
+        .all(txn)
+        .await?;
     let mut tags: HashMap<ProductId, Vec<String>> = HashMap::new();
     let rows = product_tag::Entity::find()
         .filter(product_tag::Column::ProductId.is_in(ids.iter().copied()))

@@ -1,1 +1,3 @@
 //! Stock: how many of each variant there are.
+
+pub mod levels;

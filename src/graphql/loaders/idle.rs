@@ -30,7 +30,11 @@ struct State {
 impl Idle {
     /// Runs the operation, watching when it falls idle.
     pub async fn watch<F: Future>(&self, operation: F) -> F::Output {
-        Watched { operation: pin!(operation), state: &self.0 }.await
+        Watched {
+            operation: pin!(operation),
+            state: &self.0,
+        }
+        .await
     }
 
     pub(super) fn timer(&self) -> IdleTimer {

@@ -1,43 +1,32 @@
 //! Dataloaders: one set for each operation, so that nothing read for one caller is seen by another. The
 //! key's type says which query answers it.
 
+mod catalog;
 mod idle;
+mod inventory;
 
 use async_graphql::dataloader::DataLoader;
 use async_graphql::runtime::TokioSpawner;
 
 use crate::domain::context::Context;
 
+pub use catalog::{
+    AncestorsByCategory, CategoryById, ChildrenByCategory, ImagesByProduct, OptionsByProduct, PageByCategory,
+    ProductById, ProductCountByCategory, ProductIdBySlug, TagsByProduct, VariantById, VariantsByProduct,
+};
 pub use idle::Idle;
+pub use inventory::LevelByVariant;
 
-/// Loads whatever an operation needs. It takes ids, never the actor: who may see what is decided
-/// before.
+/// Loads whatever an operation needs. It takes ids, never the actor: who may see what, the domain decides.
 #[derive(Debug)]
 pub struct Loader {
-    pub(super) context: Context,
+    context: Context,
 }
 
 /// All loaders of one operation.
-pub type Loaders = LoaderSet;
+pub type Loaders = DataLoader<Loader>;
 
-pub struct LoaderSet(DataLoader<Loader>);
-
-impl std::fmt::Debug for LoaderSet {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Loaders")
-    }
-}
-
-impl LoaderSet {
-    pub fn new(context: Context, idle: &Idle) -> Self {
-        Self(DataLoader::new(Loader { context }, TokioSpawner::current(), idle.timer()))
-    }
-}
-
-impl std::ops::Deref for LoaderSet {
-    type Target = DataLoader<Loader>;
-
-    fn deref(&self) -> &DataLoader<Loader> {
-        &self.0
-    }
+/// The loaders of an operation, whose idle moments send their batches.
+pub(super) fn of(context: Context, idle: &Idle) -> Loaders {
+    DataLoader::new(Loader { context }, TokioSpawner::current(), idle.timer())
 }

@@ -39,16 +39,33 @@ async fn sqlite(config: &DatabaseConfig, statements: Arc<AtomicU64>) -> Result<D
     check_sqlite_file(config.url.expose_secret())?;
     // One writer: SQLite has a single write lock, and waiting for a connection is fairer than
     // waiting for the lock. The writer comes first, because it makes the file.
-    let writer = open("SQLite database", sqlite_options(&config.url, 1, false), &statements).await?;
-    let reader = open("SQLite database", sqlite_options(&config.url, config.connections, true), &statements).await?;
-    Ok(Db { fresh: reader.clone(), reader, writer, statements })
+    let writer = open(
+        "SQLite database",
+        sqlite_options(&config.url, 1, false),
+        &statements,
+    )
+    .await?;
+    let reader = open(
+        "SQLite database",
+        sqlite_options(&config.url, config.connections, true),
+        &statements,
+    )
+    .await?;
+    Ok(Db {
+        fresh: reader.clone(),
+        reader,
+        writer,
+        statements,
+    })
 }
 
 fn check_sqlite_file(url: &str) -> Result<(), DbError> {
     let file = url.trim_start_matches("sqlite://").trim_start_matches("sqlite:");
     let file = file.split_once('?').map_or(file, |(file, _)| file);
     if file.is_empty() || file.contains(":memory:") {
-        return Err(DbError::Address("a SQLite database needs a file, such as sqlite://souk.db".to_owned()));
+        return Err(DbError::Address(
+            "a SQLite database needs a file, such as sqlite://souk.db".to_owned(),
+        ));
     }
     match Path::new(file).parent() {
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
@@ -69,23 +86,40 @@ fn sqlite_options(url: &SecretString, connections: u32, query_only: bool) -> Con
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true)
             .pragma("cache_size", "-16000");
-        if query_only { sqlite.pragma("query_only", "on") } else { sqlite }
+        if query_only {
+            sqlite.pragma("query_only", "on")
+        } else {
+            sqlite
+        }
     });
     options
 }
 
 async fn postgres(config: &DatabaseConfig, statements: Arc<AtomicU64>) -> Result<Db, DbError> {
-    let primary = open("PostgreSQL database", common(&config.url, config.connections), &statements).await?;
+    let primary = open(
+        "PostgreSQL database",
+        common(&config.url, config.connections),
+        &statements,
+    )
+    .await?;
     let reader = match &config.replica_url {
         Some(url) => open("PostgreSQL replica", common(url, config.connections), &statements).await?,
         None => primary.clone(),
     };
-    Ok(Db { reader, fresh: primary.clone(), writer: primary, statements })
+    Ok(Db {
+        reader,
+        fresh: primary.clone(),
+        writer: primary,
+        statements,
+    })
 }
 
 fn common(url: &SecretString, connections: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new(url.expose_secret().to_owned());
-    options.max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT).sqlx_logging(false);
+    options
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .sqlx_logging(false);
     options
 }
 
@@ -94,7 +128,9 @@ async fn open(
     options: ConnectOptions,
     statements: &Arc<AtomicU64>,
 ) -> Result<DatabaseConnection, DbError> {
-    let mut connection = Database::connect(options).await.map_err(|source| DbError::Connect { which, source })?;
+    let mut connection = Database::connect(options)
+        .await
+        .map_err(|source| DbError::Connect { which, source })?;
     let statements = Arc::clone(statements);
     connection.set_metric_callback(move |info| {
         statements.fetch_add(1, Ordering::Relaxed);

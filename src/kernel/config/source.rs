@@ -14,7 +14,10 @@ pub struct Source {
 
 impl Source {
     /// The environment of this process over `.env` over `souk.toml`, both in the working directory.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the environment"
+    )]
     pub fn of_process() -> Result<Self, ConfigError> {
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
@@ -29,7 +32,9 @@ impl Source {
         let mut source = Self::default();
         source.add_toml(&folder.join("souk.toml"))?;
         let environment: Vec<_> = environment.into_iter().filter(|(name, _)| ours(name)).collect();
-        let production = environment.iter().any(|(name, value)| name == "SOUK_ENV" && value == "production");
+        let production = environment
+            .iter()
+            .any(|(name, value)| name == "SOUK_ENV" && value == "production");
         if !production {
             source.add_dotenv(&folder.join(".env"))?;
         }
@@ -40,23 +45,36 @@ impl Source {
 
     /// A set value that is not blank.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+        self.values
+            .get(name)
+            .map(|value| value.trim())
+            .filter(|value| !value.is_empty())
     }
 
     /// Settings that are set and have no effect yet, for a warning at the start.
     pub fn without_effect(&self) -> impl Iterator<Item = &str> {
-        self.values.keys().map(String::as_str).filter(|name| LATER.contains(name))
+        self.values
+            .keys()
+            .map(String::as_str)
+            .filter(|name| LATER.contains(name))
     }
 
     fn add_toml(&mut self, file: &Path) -> Result<(), ConfigError> {
-        let Ok(text) = std::fs::read_to_string(file) else { return Ok(()) };
+        let Ok(text) = std::fs::read_to_string(file) else {
+            return Ok(());
+        };
         let table: toml::Table = text.parse().map_err(|e| ConfigError::bad("souk.toml", e))?;
         for (name, value) in table {
             let text = match value {
                 toml::Value::String(text) => text,
                 toml::Value::Integer(number) => number.to_string(),
                 toml::Value::Boolean(switch) => switch.to_string(),
-                _ => return Err(ConfigError::bad(&name, "in souk.toml must be a text, a whole number, true or false")),
+                _ => {
+                    return Err(ConfigError::bad(
+                        &name,
+                        "in souk.toml must be a text, a whole number, true or false",
+                    ));
+                }
             };
             self.values.insert(name, text);
         }
@@ -64,7 +82,9 @@ impl Source {
     }
 
     fn add_dotenv(&mut self, file: &Path) -> Result<(), ConfigError> {
-        let Ok(entries) = dotenvy::from_path_iter(file) else { return Ok(()) };
+        let Ok(entries) = dotenvy::from_path_iter(file) else {
+            return Ok(());
+        };
         for entry in entries {
             let (name, value) = entry.map_err(|e| ConfigError::bad(".env", e))?;
             if ours(&name) {
@@ -75,11 +95,17 @@ impl Source {
     }
 
     fn check_names(&self) -> Result<(), ConfigError> {
-        let known =
-            |name: &str| SETTINGS.iter().any(|setting| setting.name == name) || LATER.contains(&name);
-        match self.values.keys().find(|name| !known(name) && !name.starts_with("SOUK_TEST_")) {
+        let known = |name: &str| SETTINGS.iter().any(|setting| setting.name == name) || LATER.contains(&name);
+        match self
+            .values
+            .keys()
+            .find(|name| !known(name) && !name.starts_with("SOUK_TEST_"))
+        {
             None => Ok(()),
-            Some(name) => Err(ConfigError::Unknown { name: name.clone(), meant: nearest(name) }),
+            Some(name) => Err(ConfigError::Unknown {
+                name: name.clone(),
+                meant: nearest(name),
+            }),
         }
     }
 }

@@ -1,0 +1,204 @@
+//! Lists of products: filtered, sorted, a page at a time, for the whole shop or for many categories at
+//! once.
+//!
+//! A page is read in two steps. The first finds ids and sort keys, walking along one index; this is done
+//! here. The second takes the products' rows by id, mostly out of the cache.
+
+mod filter;
+mod sql;
+
+use std::collections::HashMap;
+
+use sea_orm::sea_query::SelectStatement;
+use sea_orm::{ConnectionTrait as _, QueryResult, TryGetable as _};
+
+use super::policy;
+use crate::domain::context::Context;
+use crate::entity::product::ProductStatus;
+use crate::kernel::error::{Error, Result};
+use crate::kernel::id::{CategoryId, ProductId};
+use crate::kernel::page::{Cursor, Direction, Page, PageArgs, Slice, SortKey};
+
+pub use filter::{CategoryRef, PriceRange, ProductFilter};
+
+/// What a list can be sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SortField {
+    CreatedAt,
+    Name,
+    /// The lowest price of the product's variants.
+    Price,
+    /// How well the words of the text filter match; the best come first, whatever the direction.
+    Relevance,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Sort {
+    pub field: SortField,
+    pub descending: bool,
+}
+
+/// A list asked for, checked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Listing {
+    pub filter: ProductFilter,
+    pub sort: Sort,
+    pub page: Page,
+}
+
+/// A product's place in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    pub id: ProductId,
+    pub cursor: Cursor,
+}
+
+impl Listing {
+    /// Without a sort, the best match comes first when words are looked for, else the newest.
+    ///
+    /// # Errors
+    /// BadInput for a page that cannot be, or RELEVANCE without a text.
+    pub fn new(filter: ProductFilter, sort: Option<Sort>, page: &PageArgs, max_page: u64) -> Result<Self> {
+        let searching = filter.words.is_some();
+        let sort = sort.unwrap_or(Sort {
+            field: if searching {
+                SortField::Relevance
+            } else {
+                SortField::CreatedAt
+            },
+            descending: true,
+        });
+        let sort = match sort.field {
+            SortField::Relevance if !searching => {
+                return Err(Error::bad_input(
+                    "sort.field",
+                    "RELEVANCE needs words to match: give `filter.text`",
+                ));
+            }
+            SortField::Relevance => Sort {
+                descending: true,
+                ..sort
+            },
+            SortField::CreatedAt | SortField::Name | SortField::Price => sort,
+        };
+        let page = page.page(max_page, &sort_name(sort, &filter))?;
+        Ok(Self { filter, sort, page })
+    }
+
+    /// Whether rows are read from the highest key down: a descending list, or the end of an ascending one.
+    fn reads_backwards(&self) -> bool {
+        self.sort.descending == (self.page.direction == Direction::Forward)
+    }
+}
+
+/// What a cursor is bound to: the sort, and for relevance the words, which make the score.
+fn sort_name(sort: Sort, filter: &ProductFilter) -> String {
+    let field = match sort.field {
+        SortField::CreatedAt => "CREATED_AT",
+        SortField::Name => "NAME",
+        SortField::Price => "PRICE",
+        SortField::Relevance => {
+            return format!(
+                "RELEVANCE {}",
+                filter.words.as_deref().unwrap_or_default().join(" ")
+            );
+        }
+    };
+    format!("{field} {}", if sort.descending { "DESC" } else { "ASC" })
+}
+
+/// The page of each shelf; None is the whole shop. One statement, however many shelves.
+pub async fn pages(
+    ctx: &Context,
+    shelves: &[Option<CategoryId>],
+    listing: &Listing,
+) -> Result<HashMap<Option<CategoryId>, Slice<Item>>> {
+    let mut rows: HashMap<Option<CategoryId>, Vec<Item>> = HashMap::new();
+    if let Some(statement) = statement(ctx, shelves, listing) {
+        for row in ctx.reader().query_all(&statement).await? {
+            let shelf: Option<CategoryId> = row.try_get_by("shelf")?;
+            rows.entry(shelf).or_default().push(item(&row, listing)?);
+        }
+    }
+    let pages = shelves.iter().map(|shelf| {
+        let mut items = rows.remove(shelf).unwrap_or_default();
+        // A union promises no order of its parts' rows.
+        items.sort_by(|a, b| (&a.cursor.key, a.id).cmp(&(&b.cursor.key, b.id)));
+        if listing.reads_backwards() {
+            items.reverse();
+        }
+        (*shelf, listing.page.slice(items))
+    });
+    Ok(pages.collect())
+}
+
+/// How many products each shelf has under the filter.
+pub async fn counts(
+    ctx: &Context,
+    shelves: &[Option<CategoryId>],
+    filter: &ProductFilter,
+) -> Result<HashMap<Option<CategoryId>, u64>> {
+    let statuses = statuses(ctx, filter);
+    let mut counts: HashMap<_, u64> = shelves.iter().map(|shelf| (*shelf, 0)).collect();
+    if statuses.is_empty() || shelves.is_empty() {
+        return Ok(counts);
+    }
+    let statement = sql::count(
+        &sql::Scope {
+            db: ctx.db(),
+            shop: &ctx.platform.shop,
+            filter,
+        },
+        shelves,
+        &statuses,
+    );
+    for row in ctx.reader().query_all(&statement).await? {
+        let count: i64 = row.try_get_by("count")?;
+        counts.insert(row.try_get_by("shelf")?, u64::try_from(count).unwrap_or_default());
+    }
+    Ok(counts)
+}
+
+/// The statement that reads the pages; None when nothing can match. Public for the test that shows its plan.
+pub fn statement(
+    ctx: &Context,
+    shelves: &[Option<CategoryId>],
+    listing: &Listing,
+) -> Option<SelectStatement> {
+    let scope = sql::Scope {
+        db: ctx.db(),
+        shop: &ctx.platform.shop,
+        filter: &listing.filter,
+    };
+    sql::pages(&scope, shelves, &statuses(ctx, &listing.filter), listing)
+}
+
+/// The statuses asked for among those that the actor may see.
+fn statuses(ctx: &Context, filter: &ProductFilter) -> Vec<ProductStatus> {
+    let visible = policy::visible_statuses(&ctx.actor).iter().copied();
+    match &filter.statuses {
+        Some(asked) => visible.filter(|status| asked.contains(status)).collect(),
+        None => visible.collect(),
+    }
+}
+
+fn item(row: &QueryResult, listing: &Listing) -> Result<Item> {
+    let id: ProductId = row.try_get_by("id")?;
+    let key = match listing.sort.field {
+        SortField::CreatedAt => SortKey::Time(row.try_get_by("key")?),
+        SortField::Name => SortKey::Text(row.try_get_by("key")?),
+        SortField::Price => SortKey::Int(row.try_get_by("key")?),
+        // PostgreSQL adds integers up to an integer, SQLite to its only whole number.
+        SortField::Relevance => SortKey::Int(
+            i64::try_get_by(row, "key")
+                .or_else(|_| i32::try_get_by(row, "key").map(i64::from))
+                .map_err(sea_orm::DbErr::from)?,
+        ),
+    };
+    let cursor = Cursor {
+        sort: sort_name(listing.sort, &listing.filter),
+        key,
+        id: id.0,
+    };
+    Ok(Item { id, cursor })
+}

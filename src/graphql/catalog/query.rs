@@ -1,0 +1,96 @@
+//! Queries of the catalog.
+
+use async_graphql::{Context, Object};
+
+use super::connection::{CategoryConnection, ProductConnection};
+use super::inputs::{CategoryBy, ProductBy, ProductFilter, ProductSort};
+use super::{Category, Product};
+use crate::domain::catalog::find;
+use crate::domain::catalog::listing::CategoryRef;
+use crate::graphql::connection::page_args;
+use crate::graphql::context::ContextExt as _;
+use crate::graphql::error::Result;
+use crate::graphql::ids::parse_id;
+use crate::graphql::loaders::{CategoryById, ProductById, ProductIdBySlug};
+
+#[derive(Debug, Default)]
+pub struct CatalogQuery;
+
+async fn product(ctx: &Context<'_>, by: ProductBy) -> Result<Option<Product>> {
+    let loaders = ctx.loaders()?;
+    let id = match by {
+        ProductBy::Id(id) => Some(parse_id(&id, "by.id")?),
+        ProductBy::Slug(slug) => loaders.load_one(ProductIdBySlug(slug)).await?,
+    };
+    let Some(id) = id else { return Ok(None) };
+    Ok(loaders.load_one(ProductById(id)).await?.map(Product::new))
+}
+
+async fn category(ctx: &Context<'_>, by: CategoryBy) -> Result<Option<Category>> {
+    let row = match by.into_domain("by")? {
+        CategoryRef::Id(id) => ctx.loaders()?.load_one(CategoryById(id)).await?,
+        CategoryRef::Slug(slug) => find::category_by_slug(ctx.domain()?, &slug).await?,
+    };
+    Ok(row.map(Category::new))
+}
+
+#[Object]
+impl CatalogQuery {
+    /// One product; null when there is none, or none that you may see.
+    async fn product(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which product: by its id or by its slug.")] by: ProductBy,
+    ) -> Option<Result<Product>> {
+        product(ctx, by).await.transpose()
+    }
+
+    /// Products, a page at a time. Everyone sees those that are for sale; staff see all.
+    #[allow(clippy::too_many_arguments, reason = "the contract's arguments")]
+    async fn products(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which products; all that you may see when null. The conditions hold at once.")]
+        filter: Option<ProductFilter>,
+        #[graphql(
+            desc = "In which order. When null: the best match first if `filter.text` is given, else the newest."
+        )]
+        sort: Option<ProductSort>,
+        #[graphql(desc = "How many from the start of the list, or after `after`: 0 to 100, 20 when null.")]
+        first: Option<i32>,
+        #[graphql(desc = "A cursor of this list: start behind it. With another sort it is refused.")]
+        after: Option<String>,
+        #[graphql(
+            desc = "How many from the end of the list, or before `before`: 0 to 100. Not together with `first`."
+        )]
+        last: Option<i32>,
+        #[graphql(desc = "A cursor of this list: end before it.")] before: Option<String>,
+    ) -> Result<ProductConnection> {
+        ProductConnection::load(ctx, None, filter, sort, page_args(first, after, last, before)).await
+    }
+
+    /// One category; null when there is none.
+    async fn category(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which category: by its id or by its slug.")] by: CategoryBy,
+    ) -> Option<Result<Category>> {
+        category(ctx, by).await.transpose()
+    }
+
+    /// All categories by name, whatever their place in the tree, a page at a time.
+    async fn categories(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start of the list, or after `after`: 0 to 100, 20 when null.")]
+        first: Option<i32>,
+        #[graphql(desc = "A cursor of this list: start behind it.")] after: Option<String>,
+        #[graphql(
+            desc = "How many from the end of the list, or before `before`: 0 to 100. Not together with `first`."
+        )]
+        last: Option<i32>,
+        #[graphql(desc = "A cursor of this list: end before it.")] before: Option<String>,
+    ) -> Result<CategoryConnection> {
+        CategoryConnection::load(ctx, page_args(first, after, last, before)).await
+    }
+}

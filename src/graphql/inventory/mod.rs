@@ -1,0 +1,6 @@
+//! Stock.
+
+mod types;
+
+pub use types::InventoryLevel;
+pub(crate) use types::int;

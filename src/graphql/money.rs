@@ -1,0 +1,33 @@
+//! Money as clients see it.
+
+use async_graphql::SimpleObject;
+
+use super::scalars::{CurrencyCode, Decimal};
+use crate::kernel::money;
+
+/// An amount of money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SimpleObject)]
+pub struct Money {
+    /// The exact amount, with all decimals of its currency: `"19.90"`, but `"1500"` for yen.
+    pub amount: Decimal,
+    /// The currency of the amount.
+    pub currency_code: CurrencyCode,
+}
+
+/// The lowest and the highest of several amounts. They are equal when there is only one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, SimpleObject)]
+pub struct MoneyRange {
+    /// The lowest amount.
+    pub min: Money,
+    /// The highest amount.
+    pub max: Money,
+}
+
+impl From<money::Money> for Money {
+    fn from(money: money::Money) -> Self {
+        Self {
+            amount: Decimal(money.to_decimal()),
+            currency_code: CurrencyCode(money.currency),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Any object by its id.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Interface, Object};
+use futures_util::future::try_join_all;
+
+use super::catalog::{Category, Product, ProductVariant};
+use super::context::ContextExt as _;
+use super::error::Result;
+use super::ids::parse_id;
+use super::loaders::{CategoryById, ProductById, VariantById};
+use crate::kernel::error::Error;
+use crate::kernel::id::{CategoryId, ProductId, ProductVariantId, prefix_of};
+
+/// The most ids that `nodes` takes at once.
+const MAX_NODES: usize = 100;
+
+/// Anything that has an id of its own, and can be fetched by it.
+#[derive(Clone, Debug, Interface)]
+#[graphql(field(
+    name = "id",
+    ty = "ID",
+    desc = "Identifies the object for as long as it exists. Its first part names the type."
+))]
+pub enum Node {
+    Product(Product),
+    ProductVariant(ProductVariant),
+    Category(Category),
+}
+
+async fn load(ctx: &Context<'_>, id: &ID, argument: &str) -> Result<Option<Node>> {
+    let loaders = ctx.loaders()?;
+    match prefix_of(id) {
+        Some(ProductId::PREFIX) => {
+            let row = loaders.load_one(ProductById(parse_id(id, argument)?)).await?;
+            Ok(row.map(|row| Product::new(row).into()))
+        }
+        Some(ProductVariantId::PREFIX) => {
+            let Some(row) = loaders.load_one(VariantById(parse_id(id, argument)?)).await? else {
+                return Ok(None);
+            };
+            let product = loaders.load_one(ProductById(row.product_id)).await?;
+            Ok(product.map(|product| ProductVariant::new(Arc::clone(&row), product).into()))
+        }
+        Some(CategoryId::PREFIX) => {
+            let row = loaders.load_one(CategoryById(parse_id(id, argument)?)).await?;
+            Ok(row.map(|row| Category::new(row).into()))
+        }
+        _ => Err(Error::bad_input(
+            argument,
+            "is not the id of anything here: ids look like product_01h455vb4pex5vsknk084sn02q",
+        )
+        .into()),
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct NodeQuery;
+
+#[Object]
+impl NodeQuery {
+    /// Any object by its id; null when there is none, or none that you may see.
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The id of a product, a variant or a category.")] id: ID,
+    ) -> Option<Result<Node>> {
+        load(ctx, &id, "id").await.transpose()
+    }
+
+    /// Many objects by their ids, in the same order; null in the place of one that does not exist, or that you may
+    /// not see.
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most 100 ids, of any types.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Node>>> {
+        if ids.len() > MAX_NODES {
+            return Err(Error::bad_input("ids", format!("takes at most {MAX_NODES} ids")).into());
+        }
+        let loads = (0..)
+            .zip(&ids)
+            .map(|(i, id): (usize, &ID)| async move { load(ctx, id, &format!("ids.{i}")).await });
+        try_join_all(loads).await
+    }
+}

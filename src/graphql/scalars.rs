@@ -1,0 +1,99 @@
+//! Scalars of the contract that async-graphql does not bring.
+
+use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+
+use crate::kernel::money;
+
+/// Longer texts are no amounts: 28 digits are all that can be exact.
+const MAX_DECIMAL: usize = 40;
+const MAX_URL: usize = 2048;
+
+/// An exact number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decimal(pub rust_decimal::Decimal);
+
+/// An exact decimal number as a string, such as `"19.99"`. Whole numbers may be sent without quotes;
+/// numbers with a fraction may not, because JSON would make them floating-point numbers.
+#[Scalar(name = "Decimal")]
+impl ScalarType for Decimal {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let text = match &value {
+            Value::String(text) => text.clone(),
+            Value::Number(number) if number.is_i64() || number.is_u64() => number.to_string(),
+            Value::Number(_) => {
+                return Err(InputValueError::custom(
+                    "send a decimal as a string, e.g. \"19.99\", to keep it exact",
+                ));
+            }
+            _ => return Err(InputValueError::expected_type(value)),
+        };
+        let plain = !text.is_empty()
+            && text.len() <= MAX_DECIMAL
+            && text
+                .strip_prefix('-')
+                .unwrap_or(&text)
+                .starts_with(|c: char| c.is_ascii_digit())
+            && text.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | '.'))
+            && !text.ends_with('.');
+        let number = if plain {
+            rust_decimal::Decimal::from_str_exact(&text).ok()
+        } else {
+            None
+        };
+        number
+            .map(Self)
+            .ok_or_else(|| InputValueError::custom("is not an exact decimal such as \"19.99\""))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// A web address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Url(pub url::Url);
+
+/// An absolute `http` or `https` address of at most 2,048 characters.
+#[Scalar(name = "URL", specified_by_url = "https://url.spec.whatwg.org/")]
+impl ScalarType for Url {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else {
+            return Err(InputValueError::expected_type(value));
+        };
+        let url = Some(text)
+            .filter(|text| text.len() <= MAX_URL)
+            .and_then(|text| url::Url::parse(text).ok());
+        url.filter(|url| matches!(url.scheme(), "http" | "https") && url.as_str().len() <= MAX_URL)
+            .map(Self)
+            .ok_or_else(|| {
+                InputValueError::custom("is not an http or https address of at most 2048 characters")
+            })
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// A currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CurrencyCode(pub money::Currency);
+
+/// A currency by its three letters of ISO 4217, such as `USD`.
+#[Scalar(
+    name = "CurrencyCode",
+    specified_by_url = "https://www.iso.org/iso-4217-currency-codes.html"
+)]
+impl ScalarType for CurrencyCode {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(text) => Ok(Self(text.parse()?)),
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.code().to_owned())
+    }
+}

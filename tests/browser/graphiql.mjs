@@ -1,0 +1,159 @@
+// GraphiQL in a real browser, without the internet: the page comes from the server alone, its security policy lets
+// it work, a query runs, a subscription connects, and the manual can be read.
+//
+//   SOUK_URL=http://127.0.0.1:8080 node graphiql.mjs
+//
+// scripts/graphiql-test starts a server for it.
+import assert from 'node:assert/strict';
+import { mkdtempSync, mkdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { chromium } from 'playwright-core';
+
+const base = new URL(process.env.SOUK_URL ?? 'http://127.0.0.1:8080');
+const screenshot = resolve(process.env.SCREENSHOT ?? join(import.meta.dirname, '../../target/graphiql.png'));
+
+const profile = mkdtempSync(join(tmpdir(), 'souk-graphiql-'));
+const browser = await chromium.launchPersistentContext(profile, {
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  headless: true,
+  viewport: { width: 1440, height: 900 },
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+  ],
+});
+browser.setDefaultTimeout(20_000);
+
+// Everything that would make the page other than quiet and local, noted as it happens and judged at the end.
+const elsewhere = [];
+const errors = [];
+const sockets = [];
+
+async function until(what, holds) {
+  for (const end = Date.now() + 20_000; !holds(); await new Promise((next) => setTimeout(next, 50))) {
+    assert.ok(Date.now() < end, `waited for ${what} in vain`);
+  }
+}
+
+async function step(what, action) {
+  await action();
+  console.log(`ok  ${what}`);
+}
+
+try {
+  const page = browser.pages()[0] ?? (await browser.newPage());
+  page.on('request', (request) => {
+    const url = new URL(request.url());
+    if (url.protocol !== 'data:' && url.protocol !== 'blob:' && url.origin !== base.origin) elsewhere.push(url.href);
+  });
+  page.on('console', (message) => {
+    // A violation of the policy is reported here too. Warnings are advice to GraphiQL's own authors.
+    if (message.type() === 'error') errors.push(message.text());
+  });
+  page.on('pageerror', (error) => errors.push(`uncaught: ${error.message}`));
+  page.on('response', (response) => {
+    if (response.status() >= 400) errors.push(`${response.status()} ${response.url()}`);
+  });
+  page.on('websocket', (socket) => {
+    const seen = { url: socket.url(), sent: [], received: [] };
+    sockets.push(seen);
+    socket.on('framesent', ({ payload }) => seen.sent.push(JSON.parse(payload)));
+    socket.on('framereceived', ({ payload }) => seen.received.push(JSON.parse(payload)));
+  });
+
+  const result = page.locator('.result-window');
+  const run = page.getByRole('button', { name: /^Execute query/ });
+  const tab = (name) => page.locator('.graphiql-tabs').getByRole('button', { name, exact: true });
+
+  await step('the page opens under a policy', async () => {
+    const response = await page.goto(new URL('/graphiql', base).href);
+    assert.equal(response.status(), 200);
+    const policy = response.headers()['content-security-policy'] ?? '';
+    assert.match(policy, /default-src 'none'.*script-src 'nonce-/);
+    assert.doesNotMatch(policy, /unsafe|https?:|\*/);
+    assert.equal(await page.title(), 'Souk');
+    await run.waitFor();
+  });
+
+  await step('the example tabs are there', async () => {
+    for (const name of ['Products', 'Product', 'Search', 'Categories', 'InventoryAdjust', 'OrderEvents']) {
+      await tab(name).waitFor();
+    }
+  });
+
+  await step('Run answers', async () => {
+    await run.click();
+    await result.getByText('"products"').waitFor();
+    // The editor draws only the lines in view, so the whole answer has to come from itself.
+    const text = await result.locator('.CodeMirror').evaluate((element) => element.CodeMirror.getValue());
+    const { data, errors: refused } = JSON.parse(text);
+    assert.equal(refused, undefined);
+    assert.ok(data.products.nodes.length > 0, 'the demo shop is empty');
+    await result.getByText(data.products.nodes[0].name).first().waitFor();
+  });
+
+  await step('the manual can be read', async () => {
+    await page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
+    const docs = page.locator('.graphiql-doc-explorer');
+    await docs.getByRole('link', { name: 'Query', exact: true }).or(docs.getByText('Query', { exact: true })).first().click();
+    await docs.getByText('products', { exact: true }).first().click();
+    await docs.locator('.graphiql-doc-explorer-title').getByText('products').waitFor();
+    const description = await docs.locator('.graphiql-markdown-description').first().innerText();
+    assert.ok(description.trim().length > 20, `the description of Query.products says only: ${description}`);
+  });
+
+  await step('the screenshot is kept', async () => {
+    mkdirSync(dirname(screenshot), { recursive: true });
+    await page.screenshot({ path: screenshot });
+    console.log(`    ${screenshot}`);
+  });
+
+  await step('a subscription connects', async () => {
+    await page.getByRole('button', { name: /^(Add|New) tab$/ }).click();
+    await page.locator('.graphiql-query-editor .CodeMirror').click();
+    await page.keyboard.press('ControlOrMeta+A');
+    await page.keyboard.insertText('subscription Mine { myOrderEvents { cursor } }');
+    // The tab takes the operation's name once the editor has parsed it; before that Run would send the old one.
+    await tab('Mine').waitFor();
+    await run.click();
+    // Whether this caller may is the server's business; that both speak the protocol, and it answers, is ours.
+    await until('an answer on the socket', () => sockets[0]?.received.some(({ id }) => id !== undefined));
+    const [socket] = sockets;
+    assert.equal(socket.url, new URL('/graphql/ws', base).href.replace(/^http/, 'ws'));
+    assert.ok(socket.received.some(({ type }) => type === 'connection_ack'));
+    assert.match(await result.innerText(), /"(data|errors|message)"/);
+  });
+
+  await step('a token among the headers goes along to the socket', async () => {
+    await tab('OrderEvents').click();
+    await run.click();
+    await until('a second socket', () => sockets[1]?.sent.length > 0);
+    assert.match(sockets[1].sent[0].payload.authorization, /^Bearer /);
+  });
+
+  await step('the settings open and close', async () => {
+    await page.getByRole('button', { name: 'Open settings dialog' }).click();
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'hidden' });
+  });
+
+  assert.deepEqual(elsewhere, [], 'requests left the server');
+  assert.deepEqual(errors, [], 'the browser complained');
+  console.log('ok  no request left the server, no complaint in the console');
+} catch (error) {
+  for (const page of browser.pages()) {
+    await page.screenshot({ path: screenshot.replace(/\.png$/, '') + '.failed.png' }).catch(() => {});
+  }
+  console.error({ elsewhere, errors });
+  throw error;
+} finally {
+  await browser.close();
+  rmSync(profile, { recursive: true, force: true });
+}

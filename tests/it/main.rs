@@ -1,0 +1,22 @@
+//! The integration tests, in one binary. They speak to the shop as its clients do, on SQLite and on
+//! PostgreSQL; `support` says how.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop"
+)]
+
+#[macro_use]
+mod support;
+
+mod catalog;
+mod constraints;
+mod explain;
+mod demo;
+mod harness;
+mod migrations;
+mod schema;
+mod sql_counts;

@@ -1,0 +1,155 @@
+//! Every step of the schema can be taken back, and the schema keeps its house rules.
+
+use std::collections::BTreeSet;
+
+use migration::{Migrator, MigratorTrait as _};
+use souk::infra::db::schema::{SchemaState, migrate_down, migrate_up};
+
+use crate::support::{Kind, Shop};
+
+/// The database's own description of everything in it, line by line, without the migrations' own table.
+async fn description(shop: &Shop) -> BTreeSet<String> {
+    let sql = match shop.kind {
+        Kind::Sqlite => {
+            "SELECT type || ' ' || name || ' on ' || tbl_name, coalesce(sql, 'automatic') FROM sqlite_master
+             WHERE name NOT LIKE 'sqlite_stat%' AND tbl_name <> 'seaql_migrations'"
+        }
+        Kind::Postgres => {
+            "SELECT 'column ' || c.relname || '.' || a.attname,
+                    format_type(a.atttypid, a.atttypmod) || ' not null ' || a.attnotnull
+                    || ' default ' || coalesce(pg_get_expr(d.adbin, d.adrelid), 'none') || ' collate ' || a.attcollation
+             FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid LEFT JOIN pg_attrdef d
+                  ON d.adrelid = c.oid AND d.adnum = a.attnum
+             WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0
+                   AND NOT a.attisdropped AND c.relname <> 'seaql_migrations'
+             UNION ALL
+             SELECT 'constraint ' || conrelid::regclass || ' ' || conname, pg_get_constraintdef(oid)
+             FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'seaql_migrations'
+             UNION ALL
+             SELECT 'index ' || indexname, indexdef FROM pg_indexes
+             WHERE schemaname = 'public' AND tablename <> 'seaql_migrations'
+             UNION ALL
+             SELECT 'type ' || typname, typtype::text FROM pg_type
+             WHERE typnamespace = 'public'::regnamespace AND typname NOT LIKE '%seaql_migrations'
+             UNION ALL
+             SELECT 'routine ' || proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+             UNION ALL
+             SELECT 'trigger ' || tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal"
+        }
+    };
+    shop.rows(sql)
+        .await
+        .into_iter()
+        .map(|row| row.join(": "))
+        .collect()
+}
+
+/// `table.column` of each column that is named after another table's row.
+async fn references(shop: &Shop) -> BTreeSet<String> {
+    let sql = match shop.kind {
+        Kind::Sqlite => {
+            "SELECT m.name || '.' || c.name FROM sqlite_master m, pragma_table_info(m.name) c
+             WHERE m.type = 'table' AND c.name LIKE '%\\_id' ESCAPE '\\'"
+        }
+        Kind::Postgres => {
+            "SELECT table_name || '.' || column_name FROM information_schema.columns
+             WHERE table_schema = 'public' AND column_name LIKE '%\\_id'"
+        }
+    };
+    shop.rows(sql).await.into_iter().flatten().collect()
+}
+
+/// `table.column` of each foreign key of one column.
+async fn foreign_keys(shop: &Shop) -> BTreeSet<String> {
+    let sql = match shop.kind {
+        Kind::Sqlite => {
+            "SELECT m.name || '.' || k.\"from\" FROM sqlite_master m, pragma_foreign_key_list(m.name) k
+             WHERE m.type = 'table'"
+        }
+        Kind::Postgres => {
+            "SELECT c.relname || '.' || a.attname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+             JOIN pg_attribute a ON a.attrelid = c.oid AND k.conkey = ARRAY[a.attnum]
+             WHERE k.contype = 'f'"
+        }
+    };
+    shop.rows(sql).await.into_iter().flatten().collect()
+}
+
+/// `table.column` of each first column of an index that covers every row.
+async fn first_of_an_index(shop: &Shop) -> BTreeSet<String> {
+    let sql = match shop.kind {
+        Kind::Sqlite => {
+            "SELECT m.name || '.' || i.name FROM sqlite_master m, pragma_index_list(m.name) l, pragma_index_info(l.name) i
+             WHERE m.type = 'table' AND i.seqno = 0 AND NOT l.partial AND i.name IS NOT NULL"
+        }
+        Kind::Postgres => {
+            "SELECT c.relname || '.' || a.attname FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
+             WHERE c.relnamespace = 'public'::regnamespace AND i.indpred IS NULL"
+        }
+    };
+    shop.rows(sql).await.into_iter().flatten().collect()
+}
+
+both! {
+    async fn each_step_down_undoes_exactly_its_step_up(shop: &Shop) {
+        let db = shop.db();
+        let whole = description(shop).await;
+        let steps = u32::try_from(Migrator::migrations().len()).unwrap();
+        migrate_down(db, steps).await.unwrap();
+        assert_eq!(description(shop).await, BTreeSet::new(), "nothing is left at the bottom");
+
+        let writer = sea_orm::Database::connect(shop.url()).await.unwrap();
+        let mut below = Vec::new();
+        for step in 0..steps {
+            below.push(description(shop).await);
+            Migrator::up(&writer, Some(1)).await.unwrap();
+            assert_ne!(&description(shop).await, below.last().unwrap(), "step {step} does something");
+        }
+        writer.close().await.unwrap();
+        assert_eq!(description(shop).await, whole);
+        for expected in below.iter().rev() {
+            migrate_down(db, 1).await.unwrap();
+            assert_eq!(&description(shop).await, expected);
+        }
+        migrate_up(db).await.unwrap();
+        assert_eq!(description(shop).await, whole);
+    }
+
+    async fn the_state_tells_what_is_missing_and_what_is_foreign(shop: &Shop) {
+        let db = shop.db();
+        let state = SchemaState::of(db).await.unwrap();
+        assert!(state.is_current(), "{state:?}");
+        migrate_down(db, 1).await.unwrap();
+        let state = SchemaState::of(db).await.unwrap();
+        assert_eq!((state.pending.len(), state.is_current()), (1, false));
+        migrate_up(db).await.unwrap();
+        shop.execute("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29991231_000001_later', 0)").await.unwrap();
+        let state = SchemaState::of(db).await.unwrap();
+        assert_eq!((state.unknown, state.pending), (vec!["m29991231_000001_later".to_owned()], vec![]));
+    }
+
+    async fn columns_that_name_another_row_are_keys_with_an_index(shop: &Shop) {
+        let references = references(shop).await;
+        assert!(references.contains("product_variant.product_id"), "{references:?}");
+        let keys = foreign_keys(shop).await;
+        let without_key: Vec<_> = references.difference(&keys).collect();
+        assert_eq!(without_key, Vec::<&String>::new(), "have no foreign key");
+        let indexed = first_of_an_index(shop).await;
+        let without_index: Vec<_> = keys.difference(&indexed).collect();
+        assert_eq!(without_index, Vec::<&String>::new(), "have no index that starts with them");
+    }
+
+    async fn the_house_rules_would_notice(shop: &Shop) {
+        shop.execute("CREATE TABLE stray (id integer PRIMARY KEY, product_id integer, parent_id integer REFERENCES stray (id))")
+            .await
+            .unwrap();
+        let (references, keys) = (references(shop).await, foreign_keys(shop).await);
+        let without_key: Vec<_> = references.difference(&keys).collect();
+        assert_eq!(without_key, ["stray.product_id"]);
+        let indexed = first_of_an_index(shop).await;
+        let without_index: Vec<_> = keys.difference(&indexed).collect();
+        assert_eq!(without_index, ["stray.parent_id"]);
+        assert!(!description(shop).await.is_empty());
+    }
+}
