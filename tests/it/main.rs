@@ -14,4 +14,5 @@ mod support;
 
 mod constraints;
 mod harness;
+mod house;
 mod migrations;
