@@ -16,3 +16,6 @@ pub mod domain;
 
 /// The public contract: types, inputs, resolvers, loaders.
 pub mod graphql;
+
+/// The command line.
+pub mod cli;

@@ -8,11 +8,12 @@ use crate::kernel::money;
 const MAX_DECIMAL: usize = 40;
 const MAX_URL: usize = 2048;
 
-/// An exact decimal number as a string, such as `"19.99"`. Whole numbers may be sent without quotes;
-/// numbers with a fraction may not, because JSON would make them floating-point numbers.
+/// An exact number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decimal(pub rust_decimal::Decimal);
 
+/// An exact decimal number as a string, such as `"19.99"`. Whole numbers may be sent without quotes;
+/// numbers with a fraction may not, because JSON would make them floating-point numbers.
 #[Scalar(name = "Decimal")]
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -49,10 +50,11 @@ impl ScalarType for Decimal {
     }
 }
 
-/// An absolute `http` or `https` address of at most 2,048 characters.
+/// A web address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url(pub url::Url);
 
+/// An absolute `http` or `https` address of at most 2,048 characters.
 #[Scalar(name = "URL", specified_by_url = "https://url.spec.whatwg.org/")]
 impl ScalarType for Url {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -74,10 +76,11 @@ impl ScalarType for Url {
     }
 }
 
-/// A currency by its three letters of ISO 4217, such as `USD`.
+/// A currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CurrencyCode(pub money::Currency);
 
+/// A currency by its three letters of ISO 4217, such as `USD`.
 #[Scalar(
     name = "CurrencyCode",
     specified_by_url = "https://www.iso.org/iso-4217-currency-codes.html"

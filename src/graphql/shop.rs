@@ -6,10 +6,11 @@ use super::context::ContextExt as _;
 use super::error::Result;
 use super::scalars::CurrencyCode;
 
-/// The shop behind this API.
+/// The shop, out of the settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Shop;
 
+/// The shop behind this API.
 #[Object]
 impl Shop {
     /// The name of the shop.

@@ -12,7 +12,12 @@
 #[macro_use]
 mod support;
 
+mod catalog;
 mod constraints;
+mod explain;
+mod demo;
 mod harness;
 mod house;
 mod migrations;
+mod schema;
+mod sql_counts;

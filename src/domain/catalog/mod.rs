@@ -9,4 +9,5 @@ pub mod listing;
 pub mod policy;
 pub mod rows;
 pub mod shelves;
+pub mod state;
 pub mod tree;

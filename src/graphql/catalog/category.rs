@@ -12,7 +12,7 @@ use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
 use crate::graphql::loaders::{AncestorsByCategory, CategoryById, ChildrenByCategory};
 
-/// A shelf of the catalog. Categories form trees of up to ten levels.
+/// A category, around its row.
 #[derive(Clone, Debug)]
 pub struct Category {
     row: Arc<category::Model>,
@@ -35,6 +35,7 @@ fn all(rows: Option<Vec<Arc<category::Model>>>) -> Vec<Category> {
     rows.unwrap_or_default().into_iter().map(Category::new).collect()
 }
 
+/// A shelf of the catalog. Categories form trees of up to ten levels.
 #[Object]
 impl Category {
     /// Identifies the category for as long as it exists, e.g. `category_01kb…`.

@@ -17,7 +17,7 @@ use crate::graphql::loaders::{PageByCategory, ProductById, ProductCountByCategor
 use crate::kernel::id::CategoryId;
 use crate::kernel::page::{PageArgs, Slice};
 
-/// A page of a list of products.
+/// A page of places in a list; the products themselves are loaded when they are asked for.
 #[derive(Clone, Debug)]
 pub struct ProductConnection {
     shelf: Option<CategoryId>,
@@ -65,6 +65,7 @@ impl ProductConnection {
     }
 }
 
+/// A page of a list of products.
 #[Object]
 impl ProductConnection {
     /// The products of the page, each with its cursor.
@@ -121,7 +122,7 @@ pub(crate) struct ProductEdge {
     cursor: String,
 }
 
-/// A page of a list of categories.
+/// A page of categories.
 #[derive(Clone, Debug)]
 pub struct CategoryConnection {
     slice: Slice<Arc<category::Model>>,
@@ -136,6 +137,7 @@ impl CategoryConnection {
     }
 }
 
+/// A page of a list of categories.
 #[Object]
 impl CategoryConnection {
     /// The categories of the page, each with its cursor.

@@ -39,7 +39,7 @@ pub enum ProductStatus {
     Archived,
 }
 
-/// Something that the shop offers, in one or more variants.
+/// A product, around its row.
 #[derive(Clone, Debug)]
 pub struct Product {
     row: Arc<product::Model>,
@@ -58,6 +58,7 @@ pub(super) fn currency(product: &product::Model) -> Result<Currency> {
         .map_err(ApiError::from)
 }
 
+/// Something that the shop offers, in one or more variants.
 #[Object]
 impl Product {
     /// Identifies the product for as long as it exists, e.g. `product_01kb…`.

@@ -14,7 +14,7 @@ use crate::graphql::loaders::{ImagesByProduct, LevelByVariant, OptionsByProduct}
 use crate::graphql::money::Money;
 use crate::kernel::money;
 
-/// What is really sold: a product in one of its forms, with its own price and stock.
+/// A variant, around its row and that of its product, which has its currency and its visibility.
 #[derive(Clone, Debug)]
 pub struct ProductVariant {
     row: Arc<product_variant::Model>,
@@ -81,6 +81,7 @@ pub(super) fn option_value(variant: &product_variant::Model, position: i32) -> &
     }
 }
 
+/// What is really sold: a product in one of its forms, with its own price and stock.
 #[Object]
 impl ProductVariant {
     /// Identifies the variant for as long as it exists, e.g. `variant_01kb…`.

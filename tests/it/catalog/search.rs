@@ -1,0 +1,67 @@
+//! The text filter: which words find what, alike on both databases.
+
+use serde_json::{Value, json};
+
+use crate::support::{As, Shop, product};
+
+async fn found(shop: &Shop, text: &str) -> Vec<String> {
+    let query = "query($text: String) { products(filter: {text: $text}, first: 100) { nodes { name } } }";
+    let data = shop.data(As::Anonymous, query, json!({"text": text})).await;
+    data["products"]["nodes"].as_array().unwrap().iter().map(|n| n["name"].as_str().unwrap().to_owned()).collect()
+}
+
+both! {
+    async fn words_are_found_wherever_they_stand(shop: &Shop) {
+        shop.add(product("Crème Brûlée Torch").vendor("O'Brien & Söhne").product_type("Kitchen-Tools").tags(&["hot stuff", "gift/idea"])
+            .description("<p>Makes <b>caramel</b>&nbsp;crusts &amp; more.</p><ul><li>1.5kW</li></ul>")).await;
+        shop.add(product("Чайник эмалированный")).await;
+        shop.add(product("किताब")).await;
+        for text in ["creme", "CRÈME brulee", "torches torch", "obrien", "o'brien", "sohne", "kitchen", "tool", "hot", "gifts",
+                     "caramel more", "crust", "torch caramel obrien", "1", "5kw"] {
+            let expected: &[&str] = match text { "obrien" | "torches torch" | "torch caramel obrien" => &[], _ => &["Crème Brûlée Torch"] };
+            assert_eq!(found(shop, text).await, expected, "{text}");
+        }
+        assert_eq!(found(shop, "чайник").await, ["Чайник эмалированный"]);
+        assert_eq!(found(shop, "किताब").await, ["किताब"]);
+        for text in ["cat", "torch missing", "nbsp", "amp", "!!!", "cre", "ul", "li"] {
+            assert_eq!(found(shop, text).await, [""; 0], "{text}");
+        }
+        assert_eq!(found(shop, "   ").await.len(), 3);
+    }
+
+    async fn nothing_in_a_text_is_an_operator(shop: &Shop) {
+        shop.add(product("Plain and or not near mug")).await;
+        for text in ["mug OR", "mug AND plain", "\"mug\"", "mug*", "mug' | 'plain", "(mug", "mug:A", "a : mug", "mug ! plain", "{b}: mug", "NEAR(mug)",
+                     "mug\u{0}", "mug <-> plain", "mug\\", "'; DROP TABLE product; --mug"] {
+            let answer = shop.graphql(As::Anonymous, "query($t: String) { products(filter: {text: $t}) { totalCount nodes { name } } }", json!({"t": text})).await;
+            assert_eq!(answer["errors"], Value::Null, "{text}: {answer}");
+        }
+        assert_eq!(found(shop, "mug OR plain").await.len(), 1);
+    }
+
+    async fn the_best_match_comes_first(shop: &Shop) {
+        shop.add(product("Tray").description("for a mug")).await;
+        shop.add(product("Blue mug")).await;
+        shop.add(product("Cup").product_type("Mug")).await;
+        shop.add(product("Saucer").tags(&["mug"]).description("mug")).await;
+        assert_eq!(found(shop, "mug").await, ["Blue mug", "Saucer", "Cup", "Tray"]);
+        for direction in ["ASC", "DESC"] {
+            let query = "query($d: SortDirection!) { products(filter: {text: \"mugs\"}, sort: {field: RELEVANCE, direction: $d}, first: 1) { nodes { name } } }";
+            let data = shop.data(As::Anonymous, query, json!({"d": direction})).await;
+            assert_eq!(data["products"]["nodes"][0]["name"], "Blue mug");
+        }
+    }
+
+    async fn a_cursor_by_relevance_is_bound_to_its_words(shop: &Shop) {
+        shop.add(product("Mug one")).await;
+        shop.add(product("Mug two")).await;
+        let query = "query($t: String, $after: String) { products(filter: {text: $t}, first: 1, after: $after) { nodes { name } pageInfo { endCursor } } }";
+        let first = shop.data(As::Anonymous, query, json!({"t": "mug"})).await;
+        let after = &first["products"]["pageInfo"]["endCursor"];
+        let second = shop.data(As::Anonymous, query, json!({"t": "mug", "after": after})).await;
+        assert_eq!(second["products"]["nodes"].as_array().unwrap().len(), 1);
+        assert_ne!(first["products"]["nodes"], second["products"]["nodes"]);
+        let other = shop.graphql(As::Anonymous, query, json!({"t": "one", "after": after})).await;
+        assert_eq!(other["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+    }
+}

@@ -1,0 +1,147 @@
+//! The plans of lists: every sort, the first page and a deep one, reads an index and not the table.
+
+use sea_orm::{ConnectionTrait as _, Statement, TryGetable as _};
+use souk::domain::catalog::listing::{CategoryRef, Listing, ProductFilter, Sort, SortField};
+use souk::domain::context::Context;
+use souk::entity::product::ProductStatus;
+use souk::kernel::actor::{Actor, Role};
+use souk::kernel::page::{Cursor, PageArgs, SortKey};
+
+use crate::support::{Kind, Shop, product};
+
+/// Enough rows that a planner with statistics would not rather read the table.
+const ROWS: usize = 3_000;
+
+async fn stocked(shop: &Shop) -> souk::kernel::id::CategoryId {
+    let shelf = shop.add_category("Shelf", None).await;
+    let leaf = shop.add_category("Leaf", Some(shelf)).await;
+    let statuses = [ProductStatus::Active, ProductStatus::Active, ProductStatus::Draft];
+    let goods: Vec<_> = (0..ROWS)
+        .map(|i| product(&format!("Thing {i}")).price(i as i64).status(statuses[i % 3]).category(leaf).build())
+        .collect();
+    shop.add_all(&goods).await;
+    shop.execute("ANALYZE").await.unwrap();
+    shelf
+}
+
+async fn plan(shop: &Shop, statement: &Statement) -> String {
+    let explain = match shop.kind {
+        Kind::Sqlite => "EXPLAIN QUERY PLAN",
+        Kind::Postgres => "EXPLAIN",
+    };
+    let column = match shop.kind {
+        Kind::Sqlite => "detail",
+        Kind::Postgres => "QUERY PLAN",
+    };
+    let mut explained = statement.clone();
+    explained.sql = format!("{explain} {}", statement.sql);
+    let rows = shop.db().reader().query_all_raw(explained).await.unwrap();
+    rows.iter().map(|row| String::try_get(row, "", column).unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+/// A page 2,000 rows into the list.
+fn deep(field: SortField) -> Cursor {
+    let (sort, key) = match field {
+        SortField::CreatedAt => ("CREATED_AT ASC", SortKey::Time("2026-03-01T12:00:00Z".parse().unwrap())),
+        SortField::Name => ("NAME ASC", SortKey::Text("thing 2800".to_owned())),
+        SortField::Price => ("PRICE ASC", SortKey::Int(2_800)),
+        SortField::Relevance => unreachable!("relevance is computed, and reads the full-text index"),
+    };
+    Cursor { sort: sort.to_owned(), key, id: uuid::Uuid::now_v7() }
+}
+
+fn context(shop: &Shop, staff: bool) -> Context {
+    let actor = match staff {
+        true => Actor::User { subject: "staff".to_owned(), role: Role::Staff },
+        false => Actor::Anonymous,
+    };
+    Context::reading(actor, std::sync::Arc::clone(&shop.platform))
+}
+
+fn reads_only_indexes(kind: Kind, plan: &str, table: &str) {
+    match kind {
+        Kind::Sqlite => {
+            assert!(plan.contains(&format!("SEARCH {table} USING COVERING INDEX")), "{plan}");
+            assert!(!plan.contains("SCAN product"), "{plan}");
+        }
+        Kind::Postgres => {
+            assert!(plan.contains("Index Only Scan"), "{plan}");
+            assert!(!plan.contains("Seq Scan"), "{plan}");
+        }
+    }
+    // Staff see several statuses: their slices, of a page each, are sorted where they meet. Nothing else is.
+    let merged = plan.contains("Append") || plan.contains("UNION ALL");
+    let sorted = plan.contains("Sort Key") || plan.contains("TEMP B-TREE");
+    assert!(merged || !sorted, "{plan}");
+}
+
+both! {
+    async fn every_sort_reads_an_index_however_deep(shop: &Shop) {
+        let shelf = stocked(shop).await;
+        if shop.kind == Kind::Postgres {
+            // Index-only scans need the visibility map.
+            let pool = shop.db().reader();
+            pool.execute_unprepared("VACUUM ANALYZE").await.unwrap();
+        }
+        for field in [SortField::CreatedAt, SortField::Name, SortField::Price] {
+            for category in [None, Some(shelf)] {
+                for after in [None, Some(deep(field).encode())] {
+                    for staff in [false, true] {
+                        let filter = ProductFilter { category: category.map(CategoryRef::Id), ..ProductFilter::default() };
+                        let sort = Sort { field, descending: false };
+                        let page = PageArgs { first: Some(20), after: after.clone(), ..PageArgs::default() };
+                        let listing = Listing::new(filter, Some(sort), &page, 100).unwrap();
+                        let statement = souk::domain::catalog::listing::statement(&context(shop, staff), &[None], &listing).unwrap();
+                        let plan = plan(shop, &shop.db().backend().build(&statement)).await;
+                        let table = if category.is_some() { "product_listing" } else { "product" };
+                        reads_only_indexes(shop.kind, &plan, table);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn other_look_ups_read_an_index_too(shop: &Shop) {
+        stocked(shop).await;
+        for i in 0..100 {
+            shop.add_category(&format!("Category {i}"), None).await;
+        }
+        shop.execute("ANALYZE").await.unwrap();
+        let id = "(SELECT id FROM product WHERE slug = 'thing-1')";
+        for sql in [
+            "SELECT id FROM product WHERE slug = 'thing-7'".to_owned(),
+            format!("SELECT * FROM product WHERE id = {id}"),
+            format!("SELECT * FROM product_variant WHERE product_id = {id} ORDER BY position, id"),
+            format!("SELECT * FROM product_image WHERE product_id = {id}"),
+            format!("SELECT * FROM product_tag WHERE product_id = {id}"),
+            format!("SELECT * FROM product_option WHERE product_id = {id}"),
+            format!("SELECT * FROM inventory_level WHERE variant_id = {id}"),
+            "SELECT product_id FROM product_tag WHERE tag = 'x'".to_owned(),
+            "SELECT id FROM product WHERE vendor = 'x'".to_owned(),
+            "SELECT id FROM product WHERE product_type = 'x'".to_owned(),
+            "SELECT * FROM category_ancestor WHERE ancestor_id = (SELECT id FROM category WHERE slug = 'x')".to_owned(),
+        ] {
+            let sql = match shop.kind {
+                Kind::Sqlite => sql,
+                // Small tables are cheaper to read whole: what is asked is whether an index could serve.
+                Kind::Postgres => format!("{sql} /* */"),
+            };
+            if shop.kind == Kind::Postgres {
+                let plan = forced(shop, &sql).await;
+                assert!(!plan.contains("Seq Scan"), "{sql}\n{plan}");
+            } else {
+                let plan = plan(shop, &Statement::from_string(shop.db().backend(), &sql)).await;
+                assert!(!plan.contains("SCAN"), "{sql}\n{plan}");
+            }
+        }
+    }
+}
+
+/// The plan of PostgreSQL where it reads a table whole only for want of an index.
+async fn forced(shop: &Shop, sql: &str) -> String {
+    let txn = shop.db().begin().await.unwrap();
+    txn.execute_unprepared("SET LOCAL enable_seqscan = off").await.unwrap();
+    let explain = Statement::from_string(shop.db().backend(), format!("EXPLAIN {sql}"));
+    let rows = txn.query_all_raw(explain).await.unwrap();
+    rows.iter().map(|row| String::try_get(row, "", "QUERY PLAN").unwrap()).collect::<Vec<_>>().join("\n")
+}
