@@ -1,3 +1,4 @@
 //! Commands.
 
 pub mod demo;
+pub mod health;
