@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a command prints is its result")]
 
 pub mod demo;
+pub mod health;
 mod migrate;
 mod schema;
 mod serve;
@@ -94,3 +95,4 @@ mod tests {
         }
     }
 }
+
