@@ -2,9 +2,11 @@
 //! PostgreSQL; `support` says how.
 
 #![expect(
+    clippy::as_conversions,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::unreachable,
     clippy::unwrap_used,
     reason = "a test that cannot go on should stop"
 )]
@@ -14,10 +16,11 @@ mod support;
 
 mod catalog;
 mod constraints;
+mod demo;
 mod exchange;
 mod explain;
-mod demo;
 mod harness;
+mod house;
 mod migrations;
 mod schema;
 mod sql_counts;
