@@ -1,6 +1,7 @@
 //! Shopify's product files, in and out.
 
 mod changes;
+mod command;
 mod dirt;
 mod export;
 mod files;

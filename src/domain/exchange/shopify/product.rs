@@ -175,7 +175,8 @@ impl Reader<'_> {
             self.notes.push(Note::new(group.line, format!("Handle {reason}")));
         }
         let mut product = self.head(first, group);
-        let names = self.option_names(first).unwrap_or_default();
+        // Without the names every value would be one too many.
+        let names = self.option_names(first)?;
         product.variants = self.variants(group, &names);
         product.images = self.images(group);
         product.options = names;
