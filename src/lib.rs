@@ -8,7 +8,7 @@ pub mod kernel;
 /// Tables as Rust.
 pub mod entity;
 
-/// Tools without business nouns: database, cache, full text, idempotency.
+/// Tools without business nouns: database, cache, full text, idempotency, tokens.
 pub mod infra;
 
 /// Rules, permissions, transactions and queries of the shop.
@@ -16,6 +16,12 @@ pub mod domain;
 
 /// The public contract: types, inputs, resolvers, loaders.
 pub mod graphql;
+
+/// The front door: HTTP and WebSockets.
+pub mod http;
+
+/// Everything above, wired together by its settings.
+pub mod app;
 
 /// The command line.
 pub mod cli;

@@ -1,4 +1,100 @@
-//! Commands.
+//! The command line: `souk` is `souk serve`.
+//!
+//! Results go to standard output, everything else to standard error. A command ends with 0 when it is done, 1
+//! when it failed, and 2 when it was called wrongly.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a command prints is its result")]
 
 pub mod demo;
-pub mod health;
+mod health;
+mod migrate;
+mod schema;
+mod serve;
+mod user;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::infra::telemetry;
+use crate::kernel::config::{Config, Source};
+
+/// A GraphQL commerce server.
+#[derive(Debug, Parser)]
+#[command(name = "souk", version, about, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the shop: what `souk` does when nothing else is asked.
+    Serve(serve::ServeArgs),
+    /// Take the database's schema up or down, or say where it is.
+    Migrate(migrate::MigrateArgs),
+    /// Ask the server of this machine whether it is ready, as a container does.
+    Health,
+    /// Print the GraphQL schema, sorted.
+    Schema,
+    /// Accounts and their tokens.
+    User(user::UserArgs),
+}
+
+/// Runs the command that the process was called with.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command.unwrap_or(Command::Serve(serve::ServeArgs::default())) {
+        Command::Schema => schema::run(),
+        command => with_settings(command),
+    };
+    outcome.unwrap_or_else(|error| {
+        // One line, causes and all.
+        eprintln!("souk: {}", format!("{error:#}").replace('\n', " "));
+        ExitCode::FAILURE
+    })
+}
+
+fn with_settings(command: Command) -> anyhow::Result<ExitCode> {
+    let source = Source::of_process()?;
+    let config = Config::from_source(&source)?;
+    telemetry::start(&config.log)?;
+    for name in source.without_effect() {
+        tracing::warn!(setting = name, "this setting has no effect in this version");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve(args) => serve::run(args, config).await,
+            Command::Migrate(args) => migrate::run(args, config).await,
+            Command::Health => health::run(config.http.listen).await,
+            Command::User(args) => user::run(args, config),
+            Command::Schema => schema::run(),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_setting_is_in_the_help_of_serve() {
+        let mut cli = Cli::command();
+        let help = cli
+            .find_subcommand_mut("serve")
+            .unwrap()
+            .render_long_help()
+            .to_string();
+        for setting in crate::kernel::config::SETTINGS {
+            assert!(help.contains(setting.name), "{}", setting.name);
+        }
+    }
+}

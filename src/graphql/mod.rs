@@ -1,8 +1,11 @@
 //! The public contract: types, inputs, resolvers and loaders. No queries, no transactions.
 
+pub mod answer;
 pub mod catalog;
 pub mod connection;
 mod context;
+pub mod document;
+pub mod engine;
 pub mod error;
 pub mod execution;
 pub mod ids;

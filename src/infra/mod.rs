@@ -4,3 +4,5 @@ pub mod cache;
 pub mod db;
 pub mod fulltext;
 pub mod idempotency;
+pub mod telemetry;
+pub mod token;

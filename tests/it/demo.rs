@@ -97,7 +97,7 @@ both! {
             "category": {"slug": "jewellery", "ancestors": [{"slug": "leather-adornment"}]},
             "variants": [{
                 "title": "Silver / Cobalt / 40 cm",
-                "image": {"url": "https://placehold.co/800x800/27406b/f6e7c8.png?text=In+Silver"},
+                "image": {"url": "https://placehold.co/800x800/27406b/f6e7c8/png?text=In+Silver"},
             }],
         });
         assert_eq!(data["pendant"], pendant);

@@ -16,8 +16,8 @@ mod support;
 
 mod catalog;
 mod constraints;
-mod explain;
 mod demo;
+mod explain;
 mod harness;
 mod house;
 mod migrations;

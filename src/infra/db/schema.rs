@@ -18,6 +18,12 @@ pub struct SchemaState {
 
 impl SchemaState {
     pub async fn of(db: &Db) -> Result<Self, DbErr> {
+        Migrator::install(&db.writer).await?;
+        Self::read(db).await
+    }
+
+    /// The same without writing anything: fails where no step has ever been taken.
+    pub async fn read(db: &Db) -> Result<Self, DbErr> {
         let taken = taken(db).await?;
         let known: Vec<String> = Migrator::migrations()
             .iter()
@@ -38,10 +44,9 @@ impl SchemaState {
 }
 
 async fn taken(db: &Db) -> Result<BTreeSet<String>, DbErr> {
-    Migrator::install(&db.writer).await?;
     let sql = "SELECT version FROM seaql_migrations";
     let rows = db
-        .writer
+        .fresh
         .query_all_raw(Statement::from_string(db.backend(), sql))
         .await?;
     rows.iter()

@@ -15,7 +15,7 @@ use url::Url;
 
 use super::money::Currency;
 
-pub use parse::ConfigError;
+pub use parse::{ConfigError, duration};
 pub use settings::{SETTINGS, Setting};
 pub use source::Source;
 
@@ -50,6 +50,9 @@ pub struct HttpConfig {
     pub public_url: Url,
     /// Origins of web pages that may call the API; `*` is not accepted.
     pub cors_origins: Vec<String>,
+    /// How long requests are still accepted after a signal to stop, while readiness already says no, so
+    /// that a load balancer can notice.
+    pub shutdown_delay: Duration,
     /// How long a request in flight may take to finish after a signal to stop.
     pub shutdown_grace: Duration,
     /// Whether clients may ask for the schema. Off by default in production.
@@ -101,6 +104,7 @@ pub struct LimitsConfig {
     pub header_timeout: Duration,
     pub header_bytes: usize,
     pub body_bytes: usize,
+    pub body_timeout: Duration,
     pub json_depth: usize,
     pub tokens: usize,
     pub nesting: usize,
@@ -115,6 +119,11 @@ pub struct LimitsConfig {
     pub deadline: Duration,
     pub errors: usize,
     pub error_bytes: usize,
+    /// How long a WebSocket may take to say who it is.
+    pub socket_init_timeout: Duration,
+    pub socket_message_bytes: usize,
+    /// Operations at once on one WebSocket.
+    pub socket_operations: usize,
 }
 
 impl Config {

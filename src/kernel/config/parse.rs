@@ -44,7 +44,7 @@ pub(super) fn switch(name: &str, text: &str) -> Result<bool, ConfigError> {
 }
 
 /// A whole number with a unit: `500ms`, `30s`, `15m`, `2h`, `7d`.
-pub(super) fn duration(name: &str, text: &str) -> Result<Duration, ConfigError> {
+pub fn duration(name: &str, text: &str) -> Result<Duration, ConfigError> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);

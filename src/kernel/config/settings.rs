@@ -35,6 +35,7 @@ settings! {
     "SOUK_PUBLIC_URL", "", "the address that browsers use; by default localhost and the port of SOUK_LISTEN";
     "SOUK_CORS_ORIGINS", "", "comma-separated origins of web pages that may call the API";
     "SOUK_INTROSPECTION", "", "whether clients may read the schema; by default only in development";
+    "SOUK_SHUTDOWN_DELAY", "0s", "how long requests are still accepted after a signal to stop, while /health/ready says no";
     "SOUK_SHUTDOWN_GRACE", "30s", "how long requests in flight may finish after a signal to stop";
     "DATABASE_URL", "sqlite://souk.db", "sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME";
     "DATABASE_REPLICA_URL", "", "a PostgreSQL replica for reads that may lag";
@@ -50,6 +51,7 @@ settings! {
     "SOUK_LIMIT_HEADER_TIMEOUT", "10s", "how long a client may take to send its headers";
     "SOUK_LIMIT_HEADER_BYTES", "64KiB", "size of a request's headers (431 beyond)";
     "SOUK_LIMIT_BODY_BYTES", "1MiB", "size of a request's body (413 beyond)";
+    "SOUK_LIMIT_BODY_TIMEOUT", "30s", "how long a client may take to send a body (408 beyond)";
     "SOUK_LIMIT_JSON_DEPTH", "64", "nesting of a request's JSON";
     "SOUK_LIMIT_TOKENS", "2000", "tokens of a document";
     "SOUK_LIMIT_NESTING", "60", "open brackets of a document";
@@ -63,6 +65,9 @@ settings! {
     "SOUK_LIMIT_DEADLINE", "10s", "how long an operation may take (TIMEOUT beyond)";
     "SOUK_LIMIT_ERRORS", "20", "errors in one answer";
     "SOUK_LIMIT_ERROR_BYTES", "200", "text of the request that an error may repeat";
+    "SOUK_LIMIT_SOCKET_INIT_TIMEOUT", "10s", "how long a WebSocket may take to send connection_init (4408 beyond)";
+    "SOUK_LIMIT_SOCKET_MESSAGE_BYTES", "64KiB", "size of a message on a WebSocket (1009 beyond)";
+    "SOUK_LIMIT_SOCKET_OPERATIONS", "50", "operations at once on one WebSocket";
     "SOUK_LOG", "info", "what is logged: error, warn, info, debug, trace, or per module";
     "SOUK_LOG_FORMAT", "pretty", "json or pretty";
 }
@@ -184,6 +189,7 @@ fn http(reader: &Reader<'_>, environment: Environment) -> Result<HttpConfig, Con
         listen,
         public_url,
         cors_origins: cors_origins(reader)?,
+        shutdown_delay: reader.duration("SOUK_SHUTDOWN_DELAY")?,
         shutdown_grace: reader.duration("SOUK_SHUTDOWN_GRACE")?,
         introspection: reader.switch("SOUK_INTROSPECTION", environment == Environment::Development)?,
     })
@@ -293,6 +299,7 @@ fn limits(reader: &Reader<'_>) -> Result<LimitsConfig, ConfigError> {
         header_timeout: reader.duration("SOUK_LIMIT_HEADER_TIMEOUT")?,
         header_bytes: reader.bytes("SOUK_LIMIT_HEADER_BYTES")?,
         body_bytes: reader.bytes("SOUK_LIMIT_BODY_BYTES")?,
+        body_timeout: reader.duration("SOUK_LIMIT_BODY_TIMEOUT")?,
         json_depth: count("SOUK_LIMIT_JSON_DEPTH")?,
         tokens: count("SOUK_LIMIT_TOKENS")?,
         nesting: count("SOUK_LIMIT_NESTING")?,
@@ -306,6 +313,9 @@ fn limits(reader: &Reader<'_>) -> Result<LimitsConfig, ConfigError> {
         deadline: reader.duration("SOUK_LIMIT_DEADLINE")?,
         errors: count("SOUK_LIMIT_ERRORS")?,
         error_bytes: count("SOUK_LIMIT_ERROR_BYTES")?,
+        socket_init_timeout: reader.duration("SOUK_LIMIT_SOCKET_INIT_TIMEOUT")?,
+        socket_message_bytes: reader.bytes("SOUK_LIMIT_SOCKET_MESSAGE_BYTES")?,
+        socket_operations: count("SOUK_LIMIT_SOCKET_OPERATIONS")?,
     })
 }
 

@@ -1,0 +1,129 @@
+//! The application, put together from its settings.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::Router;
+use tokio::net::TcpListener;
+
+use crate::domain::context::Platform;
+use crate::graphql::engine::Engine;
+use crate::graphql::schema;
+use crate::http::{self, Lifecycle, Shared};
+use crate::infra::db::Db;
+use crate::infra::db::schema::{SchemaState, migrate_up};
+use crate::infra::token::Tokens;
+use crate::kernel::clock::{Clock, SystemClock};
+use crate::kernel::config::Config;
+
+/// Everything that runs: on a database whose schema it knows.
+#[derive(Debug)]
+pub struct App {
+    pub config: Config,
+    pub platform: Arc<Platform>,
+    shared: Arc<Shared>,
+}
+
+impl App {
+    /// Connects, brings the database up to date where it may, and wires everything up.
+    ///
+    /// # Errors
+    /// What is wrong, and what to do about it.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let db = connect(&config).await?;
+        check_schema(&db, config.database.auto_migrate).await?;
+        Self::on(db, config, Arc::new(SystemClock))
+    }
+
+    /// On a database that is known to be up to date.
+    ///
+    /// # Errors
+    /// The secret that signs tokens cannot be kept.
+    pub fn on(db: Db, config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let tokens = Tokens::of_config(&config.token, &config.database, Arc::clone(&clock))?;
+        let platform = Arc::new(Platform::new(db, clock, config.shop.clone(), &config.cache));
+        let engine = Engine::new(
+            schema::build(&config.limits),
+            Arc::clone(&platform),
+            config.limits.clone(),
+            config.http.introspection,
+        );
+        let shared = Arc::new(Shared {
+            engine,
+            tokens,
+            config: config.http.clone(),
+            environment: config.environment,
+            lifecycle: Lifecycle::default(),
+        });
+        Ok(Self {
+            config,
+            platform,
+            shared,
+        })
+    }
+
+    /// All addresses, for a server or for a test.
+    pub fn router(&self) -> Router {
+        http::router(Arc::clone(&self.shared))
+    }
+
+    pub fn tokens(&self) -> &Tokens {
+        &self.shared.tokens
+    }
+
+    pub fn lifecycle(&self) -> &Lifecycle {
+        &self.shared.lifecycle
+    }
+
+    /// Serves until `stop` comes and what is in flight has finished.
+    ///
+    /// # Errors
+    /// The listener fails.
+    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let router = self.router();
+        let Config { http, limits, .. } = &self.config;
+        http::server::serve(listener, router, http, limits, self.lifecycle(), stop).await?;
+        self.platform
+            .db
+            .clone()
+            .close()
+            .await
+            .context("the database did not close in order")?;
+        Ok(())
+    }
+}
+
+/// Connects, without looking at what is there.
+///
+/// # Errors
+/// The address is wrong, or nobody answers there.
+pub async fn connect(config: &Config) -> anyhow::Result<Db> {
+    // For TLS to PostgreSQL. Refused only when it has been installed before, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Ok(Db::connect(&config.database).await?)
+}
+
+/// # Errors
+/// The schema is newer than this program, or older and not to be migrated by it.
+pub async fn check_schema(db: &Db, auto_migrate: bool) -> anyhow::Result<()> {
+    let state = SchemaState::of(db)
+        .await
+        .context("cannot read which migrations the database has")?;
+    anyhow::ensure!(
+        state.unknown.is_empty(),
+        "the database has migrations that this version of souk does not know ({}): run the version that made them, or a newer one",
+        state.unknown.join(", ")
+    );
+    if state.pending.is_empty() {
+        return Ok(());
+    }
+    anyhow::ensure!(
+        auto_migrate,
+        "the database lacks {} migrations: run `souk migrate up`, or set SOUK_AUTO_MIGRATE=true",
+        state.pending.len()
+    );
+    migrate_up(db).await.context("a migration failed")?;
+    tracing::info!(steps = state.pending.len(), "migrated the database");
+    Ok(())
+}

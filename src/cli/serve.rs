@@ -1,0 +1,57 @@
+//! `souk serve`
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+
+use super::demo;
+use crate::app::App;
+use crate::http::server;
+use crate::kernel::config::{Config, Environment, SETTINGS};
+
+#[derive(Debug, Default, clap::Args)]
+#[command(after_help = "`souk serve --help` lists all settings.", after_long_help = settings())]
+pub(super) struct ServeArgs {
+    /// Answer requests only, and leave background work to other processes.
+    #[arg(long)]
+    no_worker: bool,
+}
+
+pub(super) async fn run(args: ServeArgs, config: Config) -> anyhow::Result<ExitCode> {
+    let address = config.http.listen;
+    let page = config
+        .http
+        .public_url
+        .join("graphiql")
+        .context("SOUK_PUBLIC_URL has no place for a page")?;
+    // Before the database, which may take a while: a second server on the port fails at once.
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("SOUK_LISTEN: cannot listen on {address}"))?;
+    let app = App::start(config).await?;
+    if app.config.environment == Environment::Development && demo::load_if_empty(&app.platform).await? {
+        tracing::info!("loaded the demo shop into the empty catalog");
+    }
+    tracing::info!(address = %listener.local_addr()?, no_worker = args.no_worker, "listening");
+    println!("GraphiQL: {page}");
+    app.serve(listener, server::signal()).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// All settings with what they are when nobody sets them.
+fn settings() -> String {
+    let mut text = "Settings, from the environment, .env (in development) or souk.toml:\n".to_owned();
+    for setting in SETTINGS {
+        let default = if setting.default.is_empty() {
+            "none".to_owned()
+        } else {
+            setting.default.to_owned()
+        };
+        text.push_str(&format!(
+            "\n  {} [default: {default}]\n      {}\n",
+            setting.name, setting.meaning
+        ));
+    }
+    text
+}

@@ -1,0 +1,166 @@
+//! What a request is answered with, whatever carries it: a result, or errors without one.
+
+use async_graphql::{ErrorExtensionValues, PathSegment, Response, ServerError, Value};
+use serde::Serialize;
+
+use super::document::coded;
+use crate::kernel::config::LimitsConfig;
+
+/// An error of ours may explain itself at more length than one that repeats the request.
+const EXPLANATION_FACTOR: usize = 5;
+
+/// The answer to one operation.
+#[derive(Debug)]
+pub enum Answer {
+    /// The request is at fault, and nothing was executed: there is no `data`.
+    Refused(Vec<ServerError>),
+    /// We are at fault or ran out of time, and what was executed is not known: there is no `data` either.
+    Failed(Failure, Vec<ServerError>),
+    /// There is `data`, though it may be null, with errors that say why.
+    Executed(Response),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    Timeout,
+    Internal,
+}
+
+/// An answer without `data`.
+#[derive(Serialize)]
+struct Errors<'a> {
+    errors: &'a [ServerError],
+}
+
+impl Answer {
+    /// A refusal with one error.
+    pub fn refused(code: &str, message: impl Into<String>) -> Self {
+        Self::Refused(vec![coded(code, message, None)])
+    }
+
+    pub fn timeout() -> Self {
+        let message = "The operation took too long and was stopped. If it was to change something, look whether it has before you send it again.";
+        Self::Failed(Failure::Timeout, vec![coded("TIMEOUT", message, None)])
+    }
+
+    pub fn internal() -> Self {
+        Self::Failed(Failure::Internal, vec![coded("INTERNAL", INTERNAL, None)])
+    }
+
+    /// What the library answered, its errors given codes and cut to size.
+    pub(super) fn of(mut response: Response, limits: &LimitsConfig) -> Self {
+        // The library has one shape for both. Only what was executed has errors that lie somewhere in it.
+        let refused = response.data == Value::Null
+            && !response.errors.is_empty()
+            && response
+                .errors
+                .iter()
+                .all(|error| error.path.is_empty() && error.extensions.is_none());
+        response.errors.truncate(limits.errors);
+        for error in &mut response.errors {
+            finish(error, limits);
+        }
+        if refused {
+            Self::Refused(response.errors)
+        } else {
+            Self::Executed(response)
+        }
+    }
+
+    /// The same for errors of our own.
+    pub(super) fn of_errors(mut errors: Vec<ServerError>, limits: &LimitsConfig) -> Self {
+        errors.truncate(limits.errors);
+        for error in &mut errors {
+            finish(error, limits);
+        }
+        Self::Refused(errors)
+    }
+
+    pub fn errors(&self) -> &[ServerError] {
+        match self {
+            Self::Refused(errors) | Self::Failed(_, errors) => errors,
+            Self::Executed(response) => &response.errors,
+        }
+    }
+
+    pub fn to_json(&self) -> Vec<u8> {
+        let json = match self {
+            Self::Refused(errors) | Self::Failed(_, errors) => serde_json::to_vec(&Errors { errors }),
+            Self::Executed(response) => serde_json::to_vec(response),
+        };
+        json.unwrap_or_else(|error| {
+            tracing::error!(error = %error, "an answer cannot be written as JSON");
+            br#"{"errors":[{"message":"Something went wrong on our side.","extensions":{"code":"INTERNAL"}}]}"#.to_vec()
+        })
+    }
+}
+
+const INTERNAL: &str = "Something went wrong on our side. It has been logged; please try again.";
+
+/// The code of an error, where it has one.
+pub fn code(error: &ServerError) -> Option<&str> {
+    match error.extensions.as_ref()?.get("code")? {
+        Value::String(code) => Some(code),
+        Value::Null
+        | Value::Number(_)
+        | Value::Boolean(_)
+        | Value::Binary(_)
+        | Value::Enum(_)
+        | Value::List(_)
+        | Value::Object(_) => None,
+    }
+}
+
+/// Gives an error of the library its code, and cuts what an error repeats of the request.
+fn finish(error: &mut ServerError, limits: &LimitsConfig) {
+    if code(error).is_some() {
+        cut(
+            &mut error.message,
+            limits.error_bytes.saturating_mul(EXPLANATION_FACTOR),
+        );
+        return;
+    }
+    let code = if error.path.is_empty() {
+        "GRAPHQL_VALIDATION_FAILED"
+    } else if is_about_input(&error.message) {
+        "BAD_USER_INPUT"
+    } else {
+        tracing::error!(
+            error = error.message,
+            path = path(&error.path),
+            "operation failed inside the library"
+        );
+        error.message = INTERNAL.to_owned();
+        "INTERNAL"
+    };
+    cut(&mut error.message, limits.error_bytes);
+    error
+        .extensions
+        .get_or_insert_with(ErrorExtensionValues::default)
+        .set("code", code);
+}
+
+/// How the library begins when a literal in the document is not of its argument's type.
+fn is_about_input(message: &str) -> bool {
+    ["Failed to parse ", "Expected input type ", "Invalid value for "]
+        .iter()
+        .any(|start| message.starts_with(start))
+}
+
+fn cut(message: &mut String, most: usize) {
+    if message.len() > most {
+        message.truncate(message.floor_char_boundary(most));
+        message.push('…');
+    }
+}
+
+fn path(segments: &[PathSegment]) -> String {
+    let names: Vec<_> = segments
+        .iter()
+        .map(|segment| match segment {
+            PathSegment::Field(name) => name.clone(),
+            PathSegment::Index(index) => index.to_string(),
+        })
+        .collect();
+    names.join(".")
+}

@@ -1,0 +1,184 @@
+//! A request's document, from text to the one operation that the library may execute, refused as soon as
+//! it is larger than a storefront's ever is.
+//!
+//! Outermost first: tokens and brackets while lexing, then parsing, then the size of the selected
+//! operation with its fragments spread, then the input. Everything here is linear in the text.
+
+mod lexer;
+mod lists;
+mod measure;
+mod omitted;
+mod variables;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use async_graphql::parser::types::{
+    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
+};
+use async_graphql::parser::{Error as ParseError, parse_query};
+use async_graphql::{ErrorExtensionValues, Pos, Positioned, ServerError, Variables};
+
+use crate::kernel::config::LimitsConfig;
+
+pub use variables::InputTypes;
+
+#[cfg(test)]
+pub(crate) use tests::test_limits;
+
+/// An operation within the limits.
+#[derive(Debug)]
+pub struct Prepared {
+    pub document: ExecutableDocument,
+    pub kind: OperationType,
+    /// The operation's name, where it has one.
+    pub operation_name: Option<String>,
+    pub variables: Variables,
+}
+
+/// Why a document is refused; always GRAPHQL_VALIDATION_FAILED.
+#[derive(Debug)]
+struct Violation {
+    message: String,
+    pos: Option<Pos>,
+}
+
+impl Violation {
+    fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            pos: None,
+        }
+    }
+
+    fn at(pos: Pos, message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            pos: Some(pos),
+        }
+    }
+}
+
+impl From<Violation> for Vec<ServerError> {
+    fn from(violation: Violation) -> Self {
+        vec![coded(
+            "GRAPHQL_VALIDATION_FAILED",
+            violation.message,
+            violation.pos,
+        )]
+    }
+}
+
+/// A request error with its code.
+pub(super) fn coded(code: &str, message: impl Into<String>, pos: Option<Pos>) -> ServerError {
+    let mut extensions = ErrorExtensionValues::default();
+    extensions.set("code", code);
+    ServerError {
+        extensions: Some(extensions),
+        ..ServerError::new(message, pos)
+    }
+}
+
+/// Parses, checks and trims a request down to what may be executed.
+///
+/// # Errors
+/// All errors have a code, and nothing has been executed.
+pub fn prepare(
+    text: &str,
+    operation_name: Option<&str>,
+    variables: Variables,
+    types: &InputTypes,
+    limits: &LimitsConfig,
+    introspection: bool,
+) -> Result<Prepared, Vec<ServerError>> {
+    lexer::check(text, limits)?;
+    let mut document = parse_query(text).map_err(|error| vec![parse_error(&error)])?;
+    let (name, mut operation) = select(&mut document, operation_name)?;
+    measure::check(&document, &operation, limits)?;
+    if !introspection && measure::asks_for_schema(&document, &operation) {
+        return Err(Violation::at(operation.pos, "Introspection is switched off here.").into());
+    }
+    let variables = types.coerce(&operation, variables)?;
+    lists::check(&document, &operation, &variables, limits.list_items)?;
+    omitted::strip(&mut document, &mut operation, &variables);
+    let kind = operation.node.ty;
+    document.operations = match &name {
+        None => DocumentOperations::Single(operation),
+        Some(name) => DocumentOperations::Multiple([(async_graphql::Name::new(name), operation)].into()),
+    };
+    Ok(Prepared {
+        document,
+        kind,
+        operation_name: name,
+        variables,
+    })
+}
+
+/// Takes the operation that is meant out of the document, and away with what only the others use.
+fn select(
+    document: &mut ExecutableDocument,
+    wanted: Option<&str>,
+) -> Result<(Option<String>, Positioned<OperationDefinition>), Violation> {
+    refuse_unused_fragments(document)?;
+    let unknown = |name: &str| Violation::new(format!("The document has no operation \"{name}\"."));
+    let operations = std::mem::replace(&mut document.operations, DocumentOperations::Multiple([].into()));
+    let (name, operation) = match (operations, wanted.filter(|name| !name.is_empty())) {
+        (DocumentOperations::Single(operation), None) => return Ok((None, operation)),
+        (DocumentOperations::Single(_), Some(name)) => return Err(unknown(name)),
+        (DocumentOperations::Multiple(mut operations), Some(name)) => {
+            operations.remove_entry(name).ok_or_else(|| unknown(name))?
+        }
+        (DocumentOperations::Multiple(operations), None) => {
+            let several = operations.len() > 1;
+            match operations.into_iter().next() {
+                Some(only) if !several => only,
+                _ => {
+                    return Err(Violation::new(
+                        "The document has several operations: operationName must say which one.",
+                    ));
+                }
+            }
+        }
+    };
+    let used: std::collections::HashSet<String> =
+        walk::reachable(document, &operation.node.selection_set.node)
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+    document.fragments.retain(|name, _| used.contains(name.as_str()));
+    Ok((Some(name.to_string()), operation))
+}
+
+/// Not left to validation, which would have to walk them first.
+fn refuse_unused_fragments(document: &ExecutableDocument) -> Result<(), Violation> {
+    let mut used = std::collections::HashSet::new();
+    for (_, operation) in document.operations.iter() {
+        used.extend(walk::reachable(document, &operation.node.selection_set.node));
+    }
+    match document
+        .fragments
+        .iter()
+        .find(|(name, _)| !used.contains(name.as_str()))
+    {
+        None => Ok(()),
+        Some((name, fragment)) => Err(Violation::at(
+            fragment.pos,
+            format!("Fragment \"{name}\" is never used."),
+        )),
+    }
+}
+
+fn parse_error(error: &ParseError) -> ServerError {
+    let message = match error {
+        // The parser draws a picture of the line, however long that is; its last line says what it expected.
+        ParseError::Syntax { message, .. } => {
+            let reason = message.lines().last().unwrap_or_default();
+            format!("Syntax error: {}.", reason.trim_start_matches([' ', '=']))
+        }
+        other => format!("Syntax error: {other}."),
+    };
+    let mut coded = coded("GRAPHQL_PARSE_FAILED", message, None);
+    coded.locations = error.positions().take(1).collect();
+    coded
+}

@@ -1,0 +1,5 @@
+use crate::kernel::config::{Config, LimitsConfig, Source};
+
+pub(crate) fn test_limits() -> LimitsConfig {
+    Config::from_source(&Source::default()).unwrap().limits
+}

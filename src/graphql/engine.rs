@@ -1,0 +1,125 @@
+//! Answers requests: checks the document, runs the operation against the clock, and sees to it that
+//! whatever happens becomes an answer of the contract.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Request, Variables};
+use futures_util::FutureExt as _;
+
+use super::answer::Answer;
+use super::document::{self, InputTypes, Prepared};
+use super::execution;
+use super::schema::ShopSchema;
+use crate::domain::context::{Context, Platform};
+use crate::kernel::actor::{Actor, Role};
+use crate::kernel::config::LimitsConfig;
+
+/// A request as it was sent, by whatever transport.
+#[derive(Clone, Debug, Default)]
+pub struct GraphqlRequest {
+    pub query: String,
+    pub operation_name: Option<String>,
+    pub variables: Variables,
+}
+
+/// Everything that it takes to answer requests. One for the process.
+#[derive(Debug)]
+pub struct Engine {
+    schema: Schema,
+    types: InputTypes,
+    platform: Arc<Platform>,
+    limits: LimitsConfig,
+    introspection: bool,
+}
+
+/// The schema, which cannot be shown.
+struct Schema(ShopSchema);
+
+impl std::fmt::Debug for Schema {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Schema")
+    }
+}
+
+impl Engine {
+    pub fn new(
+        schema: ShopSchema,
+        platform: Arc<Platform>,
+        limits: LimitsConfig,
+        introspection: bool,
+    ) -> Self {
+        let types = InputTypes::of(&schema);
+        Self {
+            schema: Schema(schema),
+            types,
+            platform,
+            limits,
+            introspection,
+        }
+    }
+
+    /// Checks a request without executing anything.
+    ///
+    /// # Errors
+    /// The answer that refuses it.
+    pub fn prepare(&self, actor: &Actor, request: GraphqlRequest) -> Result<Prepared, Answer> {
+        let admin = matches!(
+            actor,
+            Actor::User {
+                role: Role::Admin,
+                ..
+            } | Actor::System
+        );
+        document::prepare(
+            &request.query,
+            request.operation_name.as_deref(),
+            request.variables,
+            &self.types,
+            &self.limits,
+            self.introspection || admin,
+        )
+        .map_err(|errors| Answer::of_errors(errors, &self.limits))
+    }
+
+    /// Validates and executes a query or a mutation.
+    pub async fn run(&self, actor: Actor, prepared: Prepared) -> Answer {
+        let context = match prepared.kind {
+            OperationType::Query => Context::reading(actor, Arc::clone(&self.platform)),
+            OperationType::Mutation => Context::writing(actor, Arc::clone(&self.platform)),
+            OperationType::Subscription => {
+                return Answer::refused(
+                    "GRAPHQL_VALIDATION_FAILED",
+                    "Subscriptions are answered over /graphql/ws only.",
+                );
+            }
+        };
+        let mut request = Request::new(String::new()).variables(prepared.variables);
+        request.operation_name = prepared.operation_name;
+        request.set_parsed_query(prepared.document);
+        let operation = AssertUnwindSafe(execution::run(&self.schema.0, request, context)).catch_unwind();
+        match tokio::time::timeout(self.limits.deadline, operation).await {
+            Ok(Ok(response)) => Answer::of(response, &self.limits),
+            // The panic's text and place have been logged by the hook.
+            Ok(Err(_)) => Answer::internal(),
+            Err(_) => Answer::timeout(),
+        }
+    }
+
+    /// Both steps, for callers with nothing to do in between.
+    pub async fn execute(&self, actor: Actor, request: GraphqlRequest) -> Answer {
+        match self.prepare(&actor, request) {
+            Ok(prepared) => self.run(actor, prepared).await,
+            Err(refusal) => refusal,
+        }
+    }
+
+    pub fn limits(&self) -> &LimitsConfig {
+        &self.limits
+    }
+
+    pub fn platform(&self) -> &Arc<Platform> {
+        &self.platform
+    }
+}

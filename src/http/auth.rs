@@ -1,0 +1,44 @@
+//! Who is calling: the holder of the token in `Authorization: Bearer …`, or nobody in particular.
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+
+use super::accept::MediaType;
+use super::reply;
+use crate::infra::token::{TokenError, Tokens};
+use crate::kernel::actor::Actor;
+
+/// # Errors
+/// A token was sent that does not count. A caller who sends one wants to be somebody: going on as
+/// nobody would only fail later, and say something else.
+pub(super) fn caller(headers: &HeaderMap, tokens: &Tokens) -> Result<Actor, TokenError> {
+    let mut sent = headers.get_all(header::AUTHORIZATION).iter();
+    match (sent.next(), sent.next()) {
+        (None, _) => Ok(Actor::Anonymous),
+        (Some(one), None) => bearer(one.to_str().map_err(|_| TokenError::Invalid)?, tokens),
+        (Some(_), Some(_)) => Err(TokenError::Invalid),
+    }
+}
+
+/// The same for the header's value: `Bearer <token>`.
+pub(super) fn bearer(value: &str, tokens: &Tokens) -> Result<Actor, TokenError> {
+    let (scheme, token) = value.trim().split_once(' ').ok_or(TokenError::Invalid)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(TokenError::Invalid);
+    }
+    tokens.verify(token.trim())
+}
+
+pub(super) fn refusal(error: TokenError, media_type: MediaType) -> Response {
+    let mut response = reply::refusal_as(
+        StatusCode::UNAUTHORIZED,
+        "UNAUTHENTICATED",
+        &error.to_string(),
+        media_type,
+    );
+    response.headers_mut().insert(
+        header::WWW_AUTHENTICATE,
+        HeaderValue::from_static(r#"Bearer error="invalid_token""#),
+    );
+    response
+}

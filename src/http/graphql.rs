@@ -1,0 +1,109 @@
+//! `/graphql`, by the [GraphQL over HTTP](https://graphql.github.io/graphql-over-http/draft/) specification.
+
+use std::sync::Arc;
+
+use async_graphql::parser::types::OperationType;
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+
+use super::accept::{self, MediaType};
+use super::{Shared, SharedState, auth, body, json, preflight, reply};
+use crate::kernel::actor::Actor;
+
+/// Queries and mutations.
+pub(super) async fn post(State(shared): SharedState, headers: HeaderMap, body: Body) -> Response {
+    respond_to_post(&shared, &headers, body)
+        .await
+        .unwrap_or_else(|refusal| refusal)
+}
+
+/// Queries only: a link must not change anything.
+pub(super) async fn get(
+    State(shared): SharedState,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    respond_to_get(&shared, &headers, query.as_deref().unwrap_or_default())
+        .await
+        .unwrap_or_else(|refusal| refusal)
+}
+
+#[expect(clippy::result_large_err, reason = "made once, and answered with at once")]
+async fn respond_to_post(
+    shared: &Arc<Shared>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Response> {
+    let (media_type, actor) = who_and_how(shared, headers)?;
+    let limits = shared.limits();
+    let body = body::read_json(headers, body, limits, media_type).await?;
+    let request = json::request_of_body(&body, limits.json_depth)
+        .map_err(|problem| bad_request(&problem, media_type))?;
+    Ok(reply::answer(
+        &shared.engine.execute(actor, request).await,
+        media_type,
+    ))
+}
+
+#[expect(clippy::result_large_err, reason = "made once, and answered with at once")]
+async fn respond_to_get(
+    shared: &Arc<Shared>,
+    headers: &HeaderMap,
+    query: &str,
+) -> Result<Response, Response> {
+    let (media_type, actor) = who_and_how(shared, headers)?;
+    let request = json::request_of_query(query, shared.limits().json_depth)
+        .map_err(|problem| bad_request(&problem, media_type))?;
+    let prepared = match shared.engine.prepare(&actor, request) {
+        Ok(prepared) => prepared,
+        Err(refusal) => return Ok(reply::answer(&refusal, media_type)),
+    };
+    if prepared.kind == OperationType::Mutation {
+        let message = "Mutations are sent by POST: GET is for queries.";
+        let mut refusal = reply::refusal_as(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "BAD_USER_INPUT",
+            message,
+            media_type,
+        );
+        refusal
+            .headers_mut()
+            .insert(header::ALLOW, HeaderValue::from_static("POST"));
+        return Err(refusal);
+    }
+    // Nothing has been executed up to here, so a foreign page has achieved nothing either.
+    if !preflight::is_safe(headers) {
+        let message = "A web page elsewhere could have sent this. Send it by POST, or with a header such as GraphQL-Require-Preflight: 1.";
+        return Err(reply::refusal_as(
+            StatusCode::FORBIDDEN,
+            "FORBIDDEN",
+            message,
+            media_type,
+        ));
+    }
+    Ok(reply::answer(
+        &shared.engine.run(actor, prepared).await,
+        media_type,
+    ))
+}
+
+#[expect(clippy::result_large_err, reason = "made once, and answered with at once")]
+fn who_and_how(shared: &Shared, headers: &HeaderMap) -> Result<(MediaType, Actor), Response> {
+    let Some(media_type) = accept::negotiate(headers) else {
+        let message =
+            "Answers come as application/graphql-response+json or application/json: Accept lists neither.";
+        return Err(reply::refusal(
+            StatusCode::NOT_ACCEPTABLE,
+            "BAD_USER_INPUT",
+            message,
+        ));
+    };
+    let actor = auth::caller(headers, &shared.tokens).map_err(|error| auth::refusal(error, media_type))?;
+    Ok((media_type, actor))
+}
+
+fn bad_request(problem: &str, media_type: MediaType) -> Response {
+    reply::refusal_as(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", problem, media_type)
+}

@@ -1,0 +1,115 @@
+//! What happens to every request, whatever it asks for: a name, a line in the log, a net below it, and the
+//! headers that keep browsers from guessing.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use futures_util::FutureExt as _;
+use tower_http::compression::CompressionLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+use super::{Shared, SharedState, preflight, reply};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const MAX_REQUEST_ID: usize = 128;
+
+/// How long a browser may remember what it was told about origins.
+const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
+
+pub(super) fn around(router: Router<Arc<Shared>>, shared: &Arc<Shared>) -> Router<Arc<Shared>> {
+    let router = router.layer(CompressionLayer::new().gzip(true).br(true));
+    let router = match cors(&shared.config.cors_origins) {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    router.layer(middleware::from_fn_with_state(Arc::clone(shared), observe))
+}
+
+/// None when no other origin is allowed: then a browser's question is answered with 405.
+fn cors(origins: &[String]) -> Option<CorsLayer> {
+    let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    if origins.is_empty() {
+        return None;
+    }
+    let headers = preflight::HEADERS
+        .into_iter()
+        .map(HeaderName::from_static)
+        .chain([header::CONTENT_TYPE, REQUEST_ID]);
+    Some(
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::list(origins))
+            .allow_methods([Method::GET, Method::POST])
+            .allow_headers(headers.collect::<Vec<_>>())
+            .expose_headers([REQUEST_ID])
+            .max_age(PREFLIGHT_AGE),
+    )
+}
+
+async fn observe(State(shared): SharedState, request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let id = request_id(&request);
+    // The path and not the address: its parameters may hold names and e-mail addresses.
+    let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
+    let mut response = async {
+        let response = AssertUnwindSafe(next.run(request))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| {
+                let message = "Something went wrong on our side. It has been logged; please try again.";
+                reply::refusal(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
+            });
+        let millis = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(status = response.status().as_u16(), millis, "answered");
+        response
+    }
+    .instrument(span)
+    .await;
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+    ] {
+        // A page of ours brings its own policy.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if shared.config.public_url.scheme() == "https" {
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000"),
+        );
+    }
+    response
+}
+
+/// The client's own name for the request where it is a sane one, so that its log and ours tell the
+/// same story.
+fn request_id(request: &Request) -> String {
+    let sane = |id: &&str| {
+        (1..=MAX_REQUEST_ID).contains(&id.len())
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:+/=".contains(&byte))
+    };
+    request
+        .headers()
+        .get(REQUEST_ID)
+        .and_then(|id| id.to_str().ok())
+        .filter(sane)
+        .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+}

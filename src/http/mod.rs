@@ -1,0 +1,84 @@
+//! The front door: requests over HTTP and WebSockets, each checked before anything is executed for it.
+
+mod accept;
+mod auth;
+mod body;
+mod graphiql;
+mod graphql;
+mod health;
+mod json;
+mod layers;
+mod preflight;
+mod reply;
+pub mod server;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::routing::get;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::graphql::engine::Engine;
+use crate::infra::token::Tokens;
+use crate::kernel::config::{Environment, HttpConfig, LimitsConfig};
+
+/// What every handler may need.
+#[derive(Debug)]
+pub struct Shared {
+    pub engine: Engine,
+    pub tokens: Tokens,
+    pub config: HttpConfig,
+    pub environment: Environment,
+    pub lifecycle: Lifecycle,
+}
+
+impl Shared {
+    fn limits(&self) -> &LimitsConfig {
+        self.engine.limits()
+    }
+}
+
+type SharedState = axum::extract::State<Arc<Shared>>;
+
+/// How far the process is on its way out.
+#[derive(Clone, Debug, Default)]
+pub struct Lifecycle {
+    /// A signal to stop has come: no longer ready.
+    pub stopping: CancellationToken,
+    /// Sockets are to say goodbye.
+    pub closing: CancellationToken,
+    /// Work that outlives its request: sockets.
+    pub tasks: TaskTracker,
+}
+
+/// All addresses, behind all layers.
+pub fn router(shared: Arc<Shared>) -> Router {
+    let mut router = Router::new()
+        .route(
+            "/graphql",
+            get(graphql::get).post(graphql::post).fallback(wrong_method),
+        )
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready));
+    if shared.environment == Environment::Development {
+        router = router.route("/", get(|| async { Redirect::temporary("/graphiql") }));
+    }
+    router = router.merge(graphiql::router());
+    layers::around(router.fallback(nothing_here), &shared).with_state(shared)
+}
+
+async fn nothing_here() -> Response {
+    reply::refusal(
+        StatusCode::NOT_FOUND,
+        "BAD_USER_INPUT",
+        "There is nothing at this address. The API is at /graphql.",
+    )
+}
+
+async fn wrong_method(method: Method) -> Response {
+    let message = format!("/graphql answers GET and POST, not {method}.");
+    reply::refusal(StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", &message).into_response()
+}

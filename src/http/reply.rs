@@ -1,0 +1,46 @@
+//! Answers as HTTP: the status that the media type calls for.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Response as HttpResponse, StatusCode, header};
+use axum::response::Response;
+
+use super::accept::MediaType;
+use crate::graphql::answer::{Answer, Failure};
+
+/// An answer to a well-formed request.
+pub(super) fn answer(answer: &Answer, media_type: MediaType) -> Response {
+    let status = match (answer, media_type) {
+        (Answer::Executed(_), _) => StatusCode::OK,
+        // Clients that ask for plain JSON may take any other status for a broken proxy's.
+        (Answer::Refused(_) | Answer::Failed(..), MediaType::Json) => StatusCode::OK,
+        (Answer::Refused(_), MediaType::GraphqlResponse) => StatusCode::BAD_REQUEST,
+        (Answer::Failed(Failure::Timeout, _), MediaType::GraphqlResponse) => StatusCode::SERVICE_UNAVAILABLE,
+        (Answer::Failed(Failure::Internal, _), MediaType::GraphqlResponse) => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+    };
+    json(status, answer.to_json(), media_type)
+}
+
+/// A request that is refused for what it is as HTTP, whatever is in it.
+pub(super) fn refusal_as(status: StatusCode, code: &str, message: &str, media_type: MediaType) -> Response {
+    json(status, Answer::refused(code, message).to_json(), media_type)
+}
+
+/// The same before it is known which media type the client wants, or that it wants none of ours.
+pub(super) fn refusal(status: StatusCode, code: &str, message: &str) -> Response {
+    refusal_as(status, code, message, MediaType::Json)
+}
+
+fn json(status: StatusCode, body: Vec<u8>, media_type: MediaType) -> Response {
+    let mut response = HttpResponse::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(media_type.content_type()),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::VARY, HeaderValue::from_static("accept, authorization"));
+    response
+}
