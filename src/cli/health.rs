@@ -76,19 +76,32 @@ mod tests {
     async fn one_that_is_not_says_why() {
         let address = server("HTTP/1.1 503 Service Unavailable\r\n\r\n{\"status\":\"stopping\"}").await;
         let error = run(address).await.unwrap_err().to_string();
-        assert_eq!(error, "HTTP/1.1 503 Service Unavailable: {\"status\":\"stopping\"}");
+        assert_eq!(
+            error,
+            "HTTP/1.1 503 Service Unavailable: {\"status\":\"stopping\"}"
+        );
     }
 
     #[tokio::test]
     async fn nobody_there_is_not_healthy() {
-        let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let address = TcpListener::bind("127.0.0.1:0")
+            .await
+            .unwrap()
+            .local_addr()
+            .unwrap();
         assert!(run(address).await.is_err());
     }
 
     #[test]
     fn everywhere_is_asked_for_here() {
-        assert_eq!(reachable("0.0.0.0:80".parse().unwrap()), "127.0.0.1:80".parse().unwrap());
+        assert_eq!(
+            reachable("0.0.0.0:80".parse().unwrap()),
+            "127.0.0.1:80".parse().unwrap()
+        );
         assert_eq!(reachable("[::]:80".parse().unwrap()), "[::1]:80".parse().unwrap());
-        assert_eq!(reachable("10.0.0.1:80".parse().unwrap()), "10.0.0.1:80".parse().unwrap());
+        assert_eq!(
+            reachable("10.0.0.1:80".parse().unwrap()),
+            "10.0.0.1:80".parse().unwrap()
+        );
     }
 }
