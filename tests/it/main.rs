@@ -18,6 +18,7 @@ mod catalog;
 mod constraints;
 mod demo;
 mod exchange;
+mod documents;
 mod explain;
 mod harness;
 mod house;
