@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::app;
 use crate::domain::context::Platform;
 use crate::kernel::clock::SystemClock;
-use crate::kernel::config::{Config, DatabaseConfig};
+use crate::kernel::config::Config;
 use crate::kernel::money::{Currency, MoneyError};
 
 /// The shop's database, migrated as `serve` would.
