@@ -16,7 +16,7 @@ const LONGEST_ANSWER: u64 = 64 * 1024;
 
 /// # Errors
 /// Nobody answers, or the answer is that the server is not ready, and why.
-pub async fn run(listen: SocketAddr) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(listen: SocketAddr) -> anyhow::Result<ExitCode> {
     let address = reachable(listen);
     let answer = tokio::time::timeout(PATIENCE, ask(address))
         .await

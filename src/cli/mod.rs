@@ -44,7 +44,7 @@ enum Command {
     Import(import::ImportArgs),
     /// Export products for another shop.
     Export(export::ExportArgs),
-    /// Ask the server that listens on SOUK_LISTEN whether it is ready.
+    /// Ask the server that listens on `SOUK_LISTEN` whether it is ready.
     Health,
     /// Print the GraphQL schema, sorted.
     Schema,

@@ -17,6 +17,7 @@ mod support;
 mod catalog;
 mod constraints;
 mod demo;
+mod documents;
 mod exchange;
 mod explain;
 mod harness;

@@ -1,3 +1,5 @@
+//! Documents that are measured, refused and rewritten before they are executed.
+
 use crate::kernel::config::{Config, LimitsConfig, Source};
 
 pub(crate) fn test_limits() -> LimitsConfig {
