@@ -1,5 +1,0 @@
-use crate::kernel::config::{Config, LimitsConfig, Source};
-
-pub(crate) fn test_limits() -> LimitsConfig {
-    Config::from_source(&Source::default()).unwrap().limits
-}
