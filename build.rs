@@ -8,7 +8,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
-#[expect(clippy::disallowed_methods, reason = "cargo speaks to build scripts by the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo speaks to build scripts by the environment"
+)]
 fn main() -> Result<(), Box<dyn Error>> {
     // `dist` is checked in as an empty folder: a watched path that does not exist would rebuild the crate each time.
     println!("cargo::rerun-if-changed=build.rs");

@@ -3,9 +3,17 @@
 //! Results go to standard output, everything else to standard error. A command ends with 0 when it is done, 1
 //! when it failed, and 2 when it was called wrongly.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a command prints is its result")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what a command prints is its result"
+)]
 
 pub mod demo;
+mod exchange;
+pub mod export;
+pub mod health;
+pub mod import;
 mod migrate;
 mod schema;
 mod serve;
@@ -32,6 +40,12 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Take the database's schema up or down, or say where it is.
     Migrate(migrate::MigrateArgs),
+    /// Import products from another shop.
+    Import(import::ImportArgs),
+    /// Export products for another shop.
+    Export(export::ExportArgs),
+    /// Ask the server that listens on `SOUK_LISTEN` whether it is ready.
+    Health,
     /// Print the GraphQL schema, sorted.
     Schema,
     /// Accounts and their tokens.
@@ -64,6 +78,9 @@ fn with_settings(command: Command) -> anyhow::Result<ExitCode> {
         match command {
             Command::Serve(args) => serve::run(args, config).await,
             Command::Migrate(args) => migrate::run(args, config).await,
+            Command::Import(args) => import::run(args, config).await,
+            Command::Export(args) => export::run(args, config).await,
+            Command::Health => health::run(config.http.listen).await,
             Command::User(args) => user::run(args, config),
             Command::Schema => schema::run(),
         }

@@ -7,4 +7,5 @@
 
 pub mod catalog;
 pub mod context;
+pub mod exchange;
 pub mod inventory;

@@ -64,6 +64,7 @@ impl Engine {
     ///
     /// # Errors
     /// The answer that refuses it.
+    #[expect(clippy::result_large_err, reason = "made once, and answered with at once")]
     pub fn prepare(&self, actor: &Actor, request: GraphqlRequest) -> Result<Prepared, Answer> {
         let admin = matches!(
             actor,

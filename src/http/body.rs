@@ -26,7 +26,6 @@ pub(super) fn is_json(content_type: &str) -> bool {
 
 /// # Errors
 /// 408 when it comes too slowly, 413 when it is too large, 415 when it is not JSON.
-#[expect(clippy::result_large_err, reason = "made once, and answered with at once")]
 pub(super) async fn read_json(
     headers: &HeaderMap,
     body: Body,

@@ -30,7 +30,6 @@ pub(super) async fn get(
         .unwrap_or_else(|refusal| refusal)
 }
 
-#[expect(clippy::result_large_err, reason = "made once, and answered with at once")]
 async fn respond_to_post(
     shared: &Arc<Shared>,
     headers: &HeaderMap,
@@ -47,7 +46,6 @@ async fn respond_to_post(
     ))
 }
 
-#[expect(clippy::result_large_err, reason = "made once, and answered with at once")]
 async fn respond_to_get(
     shared: &Arc<Shared>,
     headers: &HeaderMap,

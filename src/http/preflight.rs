@@ -1,7 +1,7 @@
 //! Keeps other people's web pages from sending requests through a visitor's browser (CSRF).
 //!
 //! A browser asks before it sends a foreign page's request that has an unusual header or content type, and
-//! only the origins of SOUK_CORS_ORIGINS are told yes. POST needs `application/json`, which is unusual. GET
+//! only the origins of `SOUK_CORS_ORIGINS` are told yes. POST needs `application/json`, which is unusual. GET
 //! has no content type, so it must come with one of the headers below, or with the browser's own word that
 //! no foreign page is behind it.
 

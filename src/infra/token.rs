@@ -201,11 +201,7 @@ mod tests {
         let clock = Arc::new(ManualClock::at(start()));
         let previous = previous.map(SecretString::from);
         (
-            Tokens::new(
-                &SecretString::from(secret),
-                previous.as_ref(),
-                Arc::clone(&clock) as Arc<dyn Clock>,
-            ),
+            Tokens::new(&SecretString::from(secret), previous.as_ref(), clock.clone()),
             clock,
         )
     }

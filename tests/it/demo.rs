@@ -12,7 +12,7 @@ async fn load(shop: &Shop) -> bool {
 /// How many products, categories and variants there are.
 async fn counts(shop: &Shop) -> Vec<Vec<String>> {
     let count = |table: &str| format!("(SELECT CAST(count(*) AS text) FROM {table})");
-    let counts = ["product", "category", "product_variant"].map(|table| count(table));
+    let counts = ["product", "category", "product_variant"].map(count);
     shop.rows(&format!("SELECT {}", counts.join(", "))).await
 }
 
@@ -97,7 +97,7 @@ both! {
             "category": {"slug": "jewellery", "ancestors": [{"slug": "leather-adornment"}]},
             "variants": [{
                 "title": "Silver / Cobalt / 40 cm",
-                "image": {"url": "https://placehold.co/800x800/27406b/f6e7c8.png?text=In+Silver"},
+                "image": {"url": "https://placehold.co/800x800/27406b/f6e7c8/png?text=In+Silver"},
             }],
         });
         assert_eq!(data["pendant"], pendant);

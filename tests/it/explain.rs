@@ -17,7 +17,13 @@ async fn stocked(shop: &Shop) -> souk::kernel::id::CategoryId {
     let leaf = shop.add_category("Leaf", Some(shelf)).await;
     let statuses = [ProductStatus::Active, ProductStatus::Active, ProductStatus::Draft];
     let goods: Vec<_> = (0..ROWS)
-        .map(|i| product(&format!("Thing {i}")).price(i as i64).status(statuses[i % 3]).category(leaf).build())
+        .map(|i| {
+            product(&format!("Thing {i}"))
+                .price(i as i64)
+                .status(statuses[i % 3])
+                .category(leaf)
+                .build()
+        })
         .collect();
     shop.add_all(&goods).await;
     shop.execute("ANALYZE").await.unwrap();
@@ -36,23 +42,36 @@ async fn plan(shop: &Shop, statement: &Statement) -> String {
     let mut explained = statement.clone();
     explained.sql = format!("{explain} {}", statement.sql);
     let rows = shop.db().reader().query_all_raw(explained).await.unwrap();
-    rows.iter().map(|row| String::try_get(row, "", column).unwrap()).collect::<Vec<_>>().join("\n")
+    rows.iter()
+        .map(|row| String::try_get(row, "", column).unwrap())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// A page 2,000 rows into the list.
 fn deep(field: SortField) -> Cursor {
     let (sort, key) = match field {
-        SortField::CreatedAt => ("CREATED_AT ASC", SortKey::Time("2026-03-01T12:00:00Z".parse().unwrap())),
+        SortField::CreatedAt => (
+            "CREATED_AT ASC",
+            SortKey::Time("2026-03-01T12:00:00Z".parse().unwrap()),
+        ),
         SortField::Name => ("NAME ASC", SortKey::Text("thing 2800".to_owned())),
         SortField::Price => ("PRICE ASC", SortKey::Int(2_800)),
         SortField::Relevance => unreachable!("relevance is computed, and reads the full-text index"),
     };
-    Cursor { sort: sort.to_owned(), key, id: uuid::Uuid::now_v7() }
+    Cursor {
+        sort: sort.to_owned(),
+        key,
+        id: uuid::Uuid::now_v7(),
+    }
 }
 
 fn context(shop: &Shop, staff: bool) -> Context {
     let actor = match staff {
-        true => Actor::User { subject: "staff".to_owned(), role: Role::Staff },
+        true => Actor::User {
+            subject: "staff".to_owned(),
+            role: Role::Staff,
+        },
         false => Actor::Anonymous,
     };
     Context::reading(actor, std::sync::Arc::clone(&shop.platform))
@@ -61,7 +80,10 @@ fn context(shop: &Shop, staff: bool) -> Context {
 fn reads_only_indexes(kind: Kind, plan: &str, table: &str) {
     match kind {
         Kind::Sqlite => {
-            assert!(plan.contains(&format!("SEARCH {table} USING COVERING INDEX")), "{plan}");
+            assert!(
+                plan.contains(&format!("SEARCH {table} USING COVERING INDEX")),
+                "{plan}"
+            );
             assert!(!plan.contains("SCAN product"), "{plan}");
         }
         Kind::Postgres => {
@@ -140,8 +162,13 @@ both! {
 /// The plan of PostgreSQL where it reads a table whole only for want of an index.
 async fn forced(shop: &Shop, sql: &str) -> String {
     let txn = shop.db().begin().await.unwrap();
-    txn.execute_unprepared("SET LOCAL enable_seqscan = off").await.unwrap();
+    txn.execute_unprepared("SET LOCAL enable_seqscan = off")
+        .await
+        .unwrap();
     let explain = Statement::from_string(shop.db().backend(), format!("EXPLAIN {sql}"));
     let rows = txn.query_all_raw(explain).await.unwrap();
-    rows.iter().map(|row| String::try_get(row, "", "QUERY PLAN").unwrap()).collect::<Vec<_>>().join("\n")
+    rows.iter()
+        .map(|row| String::try_get(row, "", "QUERY PLAN").unwrap())
+        .collect::<Vec<_>>()
+        .join("\n")
 }

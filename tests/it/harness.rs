@@ -3,7 +3,9 @@
 use serde_json::json;
 use souk::entity::product::ProductStatus;
 
-use crate::support::{As, Shop, product, variant};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::support::{As, Reply, Server, Shop, product, variant};
 
 both! {
     async fn every_test_has_a_database_of_its_own(shop: &Shop) {
@@ -70,5 +72,30 @@ both! {
         beside.add(product("Mug")).await;
         assert_eq!(shop.rows("SELECT name FROM product").await, [["Mug"]]);
         beside.close().await;
+    }
+
+    async fn requests_pass_the_front_door(shop: &Shop) {
+        let page = shop.get("/health/ready", &[]).await;
+        assert_eq!((page.status.as_u16(), page.json()["status"].clone()), (200, json!("ok")));
+        assert_eq!(page.header("x-content-type-options"), "nosniff");
+        let refused = shop.post(&[("content-type", "text/plain")], "{}").await;
+        assert_eq!(refused.status.as_u16(), 415, "{}", refused.text());
+        let old = format!("Bearer {}", shop.token(souk::kernel::actor::Role::Staff));
+        shop.clock.advance(chrono::Duration::hours(1));
+        let headers = [("content-type", "application/json"), ("authorization", &old)];
+        let expired: Reply = shop.post(&headers, r#"{"query": "{ __typename }"}"#).await;
+        assert_eq!(expired.status.as_u16(), 401, "{}", expired.text());
+    }
+
+    async fn a_server_listens_and_stops_in_order(shop: &Shop) {
+        let server: Server = shop.serve(&[("SOUK_SHUTDOWN_DELAY", "0s")]).await;
+        let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        let address = server.address;
+        server.stop().await;
+        assert!(tokio::net::TcpStream::connect(address).await.is_err());
     }
 }

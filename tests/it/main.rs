@@ -2,9 +2,11 @@
 //! PostgreSQL; `support` says how.
 
 #![expect(
+    clippy::as_conversions,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::unreachable,
     clippy::unwrap_used,
     reason = "a test that cannot go on should stop"
 )]
@@ -14,9 +16,12 @@ mod support;
 
 mod catalog;
 mod constraints;
-mod explain;
 mod demo;
+mod documents;
+mod exchange;
+mod explain;
 mod harness;
+mod house;
 mod migrations;
 mod schema;
 mod sql_counts;

@@ -10,7 +10,10 @@ use souk::graphql::schema::sdl;
 fn the_file_is_fresh() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.graphql");
     let text = std::fs::read_to_string(file).unwrap();
-    assert!(text == sdl(), "schema.graphql is stale: run `cargo run -- schema > schema.graphql`");
+    assert!(
+        text == sdl(),
+        "schema.graphql is stale: run `cargo run -- schema > schema.graphql`"
+    );
 }
 
 /// Everything that a frontend developer meets is explained where it stands.
@@ -23,7 +26,9 @@ fn everything_is_described() {
         }
     };
     for definition in parse_schema(sdl()).unwrap().definitions {
-        let TypeSystemDefinition::Type(definition) = definition else { continue };
+        let TypeSystemDefinition::Type(definition) = definition else {
+            continue;
+        };
         let definition = definition.node;
         let name = definition.name.node.to_string();
         let root = ["Query", "Mutation"].contains(&name.as_str());
@@ -33,13 +38,19 @@ fn everything_is_described() {
             TypeKind::Interface(interface) => interface.fields,
             TypeKind::InputObject(input) => {
                 for field in input.fields {
-                    check(format!("{name}.{}", field.node.name.node), field.node.description.is_some());
+                    check(
+                        format!("{name}.{}", field.node.name.node),
+                        field.node.description.is_some(),
+                    );
                 }
                 continue;
             }
             TypeKind::Enum(values) => {
                 for value in values.values {
-                    check(format!("{name}.{}", value.node.value.node), value.node.description.is_some());
+                    check(
+                        format!("{name}.{}", value.node.value.node),
+                        value.node.description.is_some(),
+                    );
                 }
                 continue;
             }
@@ -48,7 +59,10 @@ fn everything_is_described() {
         for field in fields {
             let place = format!("{name}.{}", field.node.name.node);
             for argument in field.node.arguments {
-                check(format!("{place}({})", argument.node.name.node), argument.node.description.is_some());
+                check(
+                    format!("{place}({})", argument.node.name.node),
+                    argument.node.description.is_some(),
+                );
             }
             check(place, field.node.description.is_some());
         }

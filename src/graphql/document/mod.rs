@@ -38,7 +38,7 @@ pub struct Prepared {
     pub variables: Variables,
 }
 
-/// Why a document is refused; always GRAPHQL_VALIDATION_FAILED.
+/// Why a document is refused; always `GRAPHQL_VALIDATION_FAILED`.
 #[derive(Debug)]
 struct Violation {
     message: String,

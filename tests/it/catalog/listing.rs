@@ -23,7 +23,9 @@ const NAMES: &str = "
     }";
 
 async fn names(shop: &Shop, caller: As, filter: Value, sort: Value) -> Vec<String> {
-    let data = shop.data(caller, NAMES, json!({"filter": filter, "sort": sort})).await;
+    let data = shop
+        .data(caller, NAMES, json!({"filter": filter, "sort": sort}))
+        .await;
     let names = texts(&data["products"]["nodes"], "/name");
     assert_eq!(data["products"]["totalCount"], json!(names.len()));
     names
@@ -31,7 +33,9 @@ async fn names(shop: &Shop, caller: As, filter: Value, sort: Value) -> Vec<Strin
 
 fn texts(list: &Value, pointer: &str) -> Vec<String> {
     let list = list.as_array().unwrap();
-    list.iter().map(|item| item.pointer(pointer).unwrap().as_str().unwrap().to_owned()).collect()
+    list.iter()
+        .map(|item| item.pointer(pointer).unwrap().as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// 30 products whose prices and names repeat, half of them in a category two levels down.
@@ -41,7 +45,10 @@ async fn stocked(shop: &Shop) -> CategoryId {
     let leaf = shop.add_category("Cups", Some(middle)).await;
     for i in 0..30 {
         let name = format!("Cup {}", ["b", "A", "ä", "C"][i % 4]);
-        let goods = product(&name).slug(&format!("cup-{i}")).price(100 * (i as i64 % 5)).stock(i as i64 % 3);
+        let goods = product(&name)
+            .slug(&format!("cup-{i}"))
+            .price(100 * (i as i64 % 5))
+            .stock(i as i64 % 3);
         let goods = if i % 2 == 0 { goods.category(leaf) } else { goods };
         shop.add(goods).await;
         if i % 7 == 0 {
@@ -56,9 +63,16 @@ async fn walk(shop: &Shop, filter: &Value, sort: &Value, size: usize, forwards: 
     let mut cursors = Vec::new();
     let mut cursor = Value::Null;
     loop {
-        let page = if forwards { json!({"first": size, "after": cursor}) } else { json!({"last": size, "before": cursor}) };
+        let page = if forwards {
+            json!({"first": size, "after": cursor})
+        } else {
+            json!({"last": size, "before": cursor})
+        };
         let mut variables = json!({"filter": filter, "sort": sort});
-        variables.as_object_mut().unwrap().extend(page.as_object().unwrap().clone());
+        variables
+            .as_object_mut()
+            .unwrap()
+            .extend(page.as_object().unwrap().clone());
         let data = shop.data(As::Anonymous, PAGE, variables).await;
         let info = &data["products"]["pageInfo"];
         let page = texts(&data["products"]["edges"], "/cursor");
@@ -71,7 +85,12 @@ async fn walk(shop: &Shop, filter: &Value, sort: &Value, size: usize, forwards: 
             cursors.splice(0..0, page);
             cursor = info["startCursor"].clone();
         }
-        if info[if forwards { "hasNextPage" } else { "hasPreviousPage" }] == false {
+        if info[if forwards {
+            "hasNextPage"
+        } else {
+            "hasPreviousPage"
+        }] == false
+        {
             return cursors;
         }
     }

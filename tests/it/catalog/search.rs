@@ -7,7 +7,12 @@ use crate::support::{As, Shop, product};
 async fn found(shop: &Shop, text: &str) -> Vec<String> {
     let query = "query($text: String) { products(filter: {text: $text}, first: 100) { nodes { name } } }";
     let data = shop.data(As::Anonymous, query, json!({"text": text})).await;
-    data["products"]["nodes"].as_array().unwrap().iter().map(|n| n["name"].as_str().unwrap().to_owned()).collect()
+    data["products"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|n| n["name"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 both! {

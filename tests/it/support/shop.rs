@@ -1,22 +1,30 @@
 //! A shop to talk to: an instance of the server on a test's database, with a clock that a test moves.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use async_graphql::{Request, Variables};
+use axum::body::Body;
+use axum::http::request::Builder;
+use axum::http::{HeaderMap, Request, StatusCode};
 use chrono::{DateTime, Utc};
+use http_body_util::BodyExt as _;
 use sea_orm::{ConnectionTrait as _, DbErr};
-use serde_json::Value;
+use serde_json::{Value, json};
+use souk::app::App;
 use souk::domain::catalog::insert::{NewProduct, insert_products};
 use souk::domain::catalog::shelves::insert_category;
-use souk::domain::context::{Context, Platform};
-use souk::graphql::execution;
-use souk::graphql::schema::{self, ShopSchema};
+use souk::domain::context::Platform;
 use souk::infra::db::Db;
 use souk::kernel::actor::{Actor, Role};
 use souk::kernel::clock::{Clock as _, ManualClock};
 use souk::kernel::config::{Config, Source};
 use souk::kernel::id::{CategoryId, ProductId};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 use super::database::{Kind, TestDatabase, rows};
 use super::goods::GoodsBuilder;
@@ -30,15 +38,11 @@ pub(crate) enum As {
 }
 
 impl As {
-    fn actor(self) -> Actor {
-        let user = |subject: &str, role| Actor::User {
-            subject: subject.to_owned(),
-            role,
-        };
+    fn role(self) -> Option<Role> {
         match self {
-            Self::Anonymous => Actor::Anonymous,
-            Self::Customer => user("customer", Role::Customer),
-            Self::Staff => user("staff", Role::Staff),
+            Self::Anonymous => None,
+            Self::Customer => Some(Role::Customer),
+            Self::Staff => Some(Role::Staff),
         }
     }
 }
@@ -49,7 +53,7 @@ pub(crate) struct Shop {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) platform: Arc<Platform>,
     url: String,
-    schema: ShopSchema,
+    app: App,
 }
 
 impl Shop {
@@ -65,7 +69,11 @@ impl Shop {
     }
 
     async fn start(kind: Kind, url: String, settings: &[(&str, &str)]) -> Self {
-        let defaults = [("DATABASE_URL", url.as_str()), ("SOUK_DATABASE_CONNECTIONS", "5")];
+        let defaults = [
+            ("DATABASE_URL", url.as_str()),
+            ("SOUK_DATABASE_CONNECTIONS", "5"),
+            ("SOUK_JWT_SECRET", "0e1c87b3a95d42f6b8d7c1e05f3a2946"),
+        ];
         let settings = defaults
             .iter()
             .chain(settings)
@@ -74,14 +82,14 @@ impl Shop {
         let config = Config::from_source(&source).unwrap();
         let db = Db::connect(&config.database).await.unwrap();
         let clock = Arc::new(ManualClock::at("2026-03-01T12:00:00Z".parse().unwrap()));
-        let platform = Platform::new(db, clock.clone(), config.shop.clone(), &config.cache);
+        let app = App::on(db, config.clone(), clock.clone()).unwrap();
         Self {
-            schema: schema::build(&config.limits),
+            platform: Arc::clone(&app.platform),
             kind,
             config,
             clock,
-            platform: Arc::new(platform),
             url,
+            app,
         }
     }
 
@@ -103,16 +111,43 @@ impl Shop {
         self.clock.now()
     }
 
+    /// An access token, good for a quarter of an hour by the shop's own clock.
+    pub(crate) fn token(&self, role: Role) -> String {
+        let life = Duration::from_secs(15 * 60);
+        self.app.tokens().issue("tester", role, life).unwrap()
+    }
+
+    /// Sends a request through everything that stands before the API but the network.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
+        let response = self.app.router().oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Reply {
+            status: head.status,
+            headers: head.headers,
+            body: body.to_vec(),
+        }
+    }
+
+    /// GET of an address, with these headers.
+    pub(crate) async fn get(&self, address: &str, headers: &[(&str, &str)]) -> Reply {
+        let request = with_headers(Request::get(address), headers);
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// POST to the API, with these headers and nothing added.
+    pub(crate) async fn post(&self, headers: &[(&str, &str)], body: impl Into<Body>) -> Reply {
+        let request = with_headers(Request::post("/graphql"), headers);
+        self.send(request.body(body.into()).unwrap()).await
+    }
+
     /// Runs an operation; the answer is the whole body, `data` and `errors`.
     pub(crate) async fn graphql(&self, caller: As, document: &str, variables: Value) -> Value {
-        let context = if document.trim_start().starts_with("mutation") {
-            Context::writing
-        } else {
-            Context::reading
-        };
-        let context = context(caller.actor(), Arc::clone(&self.platform));
-        let request = Request::new(document).variables(Variables::from_json(variables));
-        serde_json::to_value(execution::run(&self.schema, request, context).await).unwrap()
+        let body = json!({ "query": document, "variables": variables }).to_string();
+        let bearer = caller.role().map(|role| format!("Bearer {}", self.token(role)));
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend(bearer.iter().map(|bearer| ("authorization", bearer.as_str())));
+        self.post(&headers, body).await.json()
     }
 
     /// Runs an operation that must succeed; the answer is its `data`.
@@ -127,6 +162,18 @@ impl Shop {
         let before = self.db().statements();
         self.data(caller, document, variables).await;
         self.db().statements() - before
+    }
+
+    /// Another instance that listens on a port of its own, for what needs a network: sockets, slow
+    /// clients, stopping.
+    pub(crate) async fn serve(&self, settings: &[(&str, &str)]) -> Server {
+        let app = self.beside(settings).await.app;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let stopped = stop.clone().cancelled_owned();
+        let task = tokio::spawn(async move { app.serve(listener, stopped).await.unwrap() });
+        Server { address, stop, task }
     }
 
     /// Puts products into the shop, as the system itself.
@@ -164,5 +211,49 @@ impl Shop {
     /// Rows of a query whose columns are all text.
     pub(crate) async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
         rows(self.db(), sql).await
+    }
+}
+
+fn with_headers(request: Builder, headers: &[(&str, &str)]) -> Builder {
+    headers
+        .iter()
+        .fold(request, |request, (name, value)| request.header(*name, *value))
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Reply {
+    /// A header's text; empty when it is not there.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+}
+
+/// A server on a port. Dropped, it is cut off; stopped, it finishes first.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// What SIGTERM does; returns when the last request has been answered.
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
     }
 }

@@ -1,0 +1,52 @@
+//! `souk export`: products as the file of another shop.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::exchange::{currency, platform};
+use crate::domain::context::Context;
+use crate::domain::exchange::shopify::export;
+use crate::kernel::actor::Actor;
+use crate::kernel::config::Config;
+use crate::kernel::money::Currency;
+
+#[derive(Debug, clap::Args)]
+pub struct ExportArgs {
+    #[command(subcommand)]
+    to: To,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum To {
+    /// A product file of Shopify (CSV): importing it into this shop changes nothing
+    Shopify(ShopifyArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct ShopifyArgs {
+    /// The CSV file to write; it is replaced when all is written
+    file: PathBuf,
+    /// Only the products priced in this currency (ISO 4217), where the shop has several
+    #[arg(long, value_parser = currency)]
+    currency: Option<Currency>,
+}
+
+/// # Errors
+/// When the file cannot be written, or the database does not do.
+pub async fn run(args: ExportArgs, config: Config) -> anyhow::Result<ExitCode> {
+    let To::Shopify(args) = args.to;
+    let context = Context::reading(Actor::System, platform(&config).await?);
+    let exported = export(&context, &args.file, args.currency).await?;
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "Exported {} products, {} variants, {} images, priced in {}, to {}",
+        exported.products,
+        exported.variants,
+        exported.images,
+        exported.currency,
+        args.file.display()
+    )?;
+    Ok(ExitCode::SUCCESS)
+}

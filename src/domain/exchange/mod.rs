@@ -1,0 +1,3 @@
+//! Catalogs in and out of the shop, in the file formats of other shops.
+
+pub mod shopify;
