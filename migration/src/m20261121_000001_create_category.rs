@@ -18,7 +18,7 @@ impl MigrationTrait for Migration {
             .table("category")
             .col(uuid("id").primary_key())
             .col(uuid_null("parent_id"))
-            .col(text("slug"))
+            .col(sort_text(manager, "slug"))
             .col(text("name"))
             .col(sort_text(manager, "name_key"))
             .col(timestamp_with_time_zone("created_at"))

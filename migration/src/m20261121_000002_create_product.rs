@@ -54,7 +54,7 @@ async fn create_product(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let product = Table::create()
         .table("product")
         .col(uuid("id").primary_key())
-        .col(text("slug"))
+        .col(sort_text(manager, "slug"))
         .col(text("name"))
         .col(sort_text(manager, "name_key"))
         .col(text("description"))
@@ -182,8 +182,8 @@ async fn create_variant(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         ))
         .check(rule("option2 = '' OR option1 <> ''"))
         .check(rule("option3 = '' OR option2 <> ''"))
-        .check(rule("price >= 0"))
-        .check(rule("compare_at_price >= 0"))
+        .check(rule("price BETWEEN 0 AND 1000000000000"))
+        .check(rule("compare_at_price BETWEEN 0 AND 1000000000000"))
         .to_owned();
     manager.create_table(variant).await?;
     manager

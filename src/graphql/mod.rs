@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod catalog;
+mod change;
 pub mod connection;
 mod context;
 pub mod document;
@@ -17,3 +18,4 @@ pub mod node;
 pub mod scalars;
 pub mod schema;
 pub mod shop;
+pub mod user_error;

@@ -1,29 +1,34 @@
 //! The schema: all rooms' queries and mutations under one root.
 
-use async_graphql::{EmptyMutation, EmptySubscription, MergedObject, SDLExportOptions, Schema};
+use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema};
 
-use super::catalog::CatalogQuery;
+use super::catalog::{CatalogMutation, CatalogQuery};
+use super::inventory::InventoryMutation;
 use super::limits::Limits;
 use super::node::NodeQuery;
 use super::shop::ShopQuery;
 use crate::kernel::config::LimitsConfig;
 
-pub type ShopSchema = Schema<Query, EmptyMutation, EmptySubscription>;
+pub type ShopSchema = Schema<Query, Mutation, EmptySubscription>;
 
 /// Everything that can be read.
 #[derive(Debug, Default, MergedObject)]
 pub struct Query(NodeQuery, ShopQuery, CatalogQuery);
 
+/// Everything that can be changed.
+#[derive(Debug, Default, MergedObject)]
+pub struct Mutation(CatalogMutation, InventoryMutation);
+
 /// Builds the schema with the limits that resolvers keep.
 pub fn build(limits: &LimitsConfig) -> ShopSchema {
-    Schema::build(Query::default(), EmptyMutation, EmptySubscription)
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
         .data(Limits::from(limits))
         .finish()
 }
 
 /// The schema as text, sorted, so that two of them can be compared line by line.
 pub fn sdl() -> String {
-    let schema = Schema::build(Query::default(), EmptyMutation, EmptySubscription).finish();
+    let schema = Schema::build(Query::default(), Mutation::default(), EmptySubscription).finish();
     let options = SDLExportOptions::new()
         .sorted_fields()
         .sorted_arguments()

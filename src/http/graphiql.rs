@@ -72,11 +72,6 @@ const EXAMPLES: &[Example] = &[
         variables: Some(example_file!("inventory-adjust.variables.json")),
         headers: Some(example_file!("staff.headers.json")),
     },
-    Example {
-        query: example_file!("order-events.graphql"),
-        variables: None,
-        headers: Some(example_file!("staff.headers.json")),
-    },
 ];
 
 /// `/graphiql` and what the page loads. Needs no state: whether to offer it at all is the caller's choice.

@@ -1,3 +1,4 @@
 //! Stock: how many of each variant there are.
 
+pub mod adjust;
 pub mod levels;

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sea_orm::{
-    DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode,
+    DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, SqlErr, SqliteTransactionMode,
     TransactionOptions, TransactionTrait as _,
 };
 
 use crate::kernel::config::DatabaseConfig;
+use crate::kernel::error::Error;
 
 pub use connect::DbError;
 
@@ -76,3 +77,18 @@ impl Db {
 
 /// The most values that one statement may bind, safely below SQLite's 32,766 and PostgreSQL's 65,535.
 pub const MAX_BINDS: usize = 30_000;
+
+/// Whether a statement failed because another row has the same value in this unique column. Asked of the
+/// database instead of looking before: between the look and the write somebody else may come.
+pub fn violates_unique(error: &Error, table: &str, column: &str) -> bool {
+    let Error::Internal(error) = error else {
+        return false;
+    };
+    let Some(SqlErr::UniqueConstraintViolation(message)) =
+        error.downcast_ref::<DbErr>().and_then(DbErr::sql_err)
+    else {
+        return false;
+    };
+    // PostgreSQL names the constraint, SQLite the column.
+    message.contains(&format!("uq_{table}_{column}")) || message.contains(&format!("{table}.{column}"))
+}

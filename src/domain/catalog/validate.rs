@@ -1,0 +1,165 @@
+//! Checking input: every field is looked at and all that is wrong is told at once, each with its path.
+
+use rust_decimal::Decimal;
+use url::Url;
+
+use crate::kernel::change::Change;
+use crate::kernel::error::{Error, ErrorCode, Refusal, Result};
+use crate::kernel::money::{Currency, Money, MoneyError};
+
+/// Names, slugs, vendors, types, tags, SKUs, option names and values, in characters.
+pub const MAX_TEXT: usize = 255;
+/// The longest address of an image.
+pub const MAX_URL: usize = 2048;
+pub const MAX_TAGS: usize = 250;
+pub const MAX_IMAGES: usize = 250;
+/// The highest price in minor units. 250 lines of 10,000 such things still add up without overflow.
+pub const MAX_PRICE: i64 = 1_000_000_000_000;
+
+/// Collects refusals. Each check answers with something to go on with, so that the next one can be made.
+#[derive(Debug, Default)]
+pub struct Checker {
+    refusals: Vec<Refusal>,
+}
+
+impl Checker {
+    pub fn refuse(&mut self, code: ErrorCode, path: &str, message: impl Into<String>) {
+        self.refusals.push(Refusal::new(code, path, message));
+    }
+
+    /// # Errors
+    /// Everything that was refused.
+    pub fn finish(self) -> Result<()> {
+        if self.refusals.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Refused(self.refusals))
+        }
+    }
+
+    /// A text that must be there, without the space around it.
+    pub fn text(&mut self, path: &str, text: &str) -> String {
+        self.bounded(path, text, 1, MAX_TEXT)
+    }
+
+    /// A text that may be empty, which is as good as none.
+    pub fn optional_text(&mut self, path: &str, text: Option<&str>) -> Option<String> {
+        text.map(|text| self.bounded(path, text, 0, MAX_TEXT))
+            .filter(|text| !text.is_empty())
+    }
+
+    pub fn bounded(&mut self, path: &str, text: &str, min: usize, max: usize) -> String {
+        let text = text.trim();
+        let length = text.chars().count();
+        if length < min {
+            self.refuse(ErrorCode::Required, path, "must not be empty");
+        } else if length > max {
+            let message = format!("has {length} characters, {max} at most are allowed");
+            self.refusals.push(
+                Refusal::new(ErrorCode::TooLong, path, message).with_params(serde_json::json!({"max": max})),
+            );
+        } else if text
+            .chars()
+            .any(|c| c.is_control() && !matches!(c, '\n' | '\t' | '\r'))
+        {
+            self.refuse(ErrorCode::Invalid, path, "has a control character");
+        }
+        text.to_owned()
+    }
+
+    /// The part of a web address: lower-case letters and digits of any script, `-` and `_`.
+    pub fn slug(&mut self, path: &str, slug: &str) -> String {
+        let text = self.text(path, slug);
+        let allowed = |c: char| {
+            (c.is_alphanumeric() && c.to_lowercase().eq([c])) || matches!(c, '-' | '_') || is_mark(c)
+        };
+        if !text.chars().all(allowed) {
+            self.refuse(
+                ErrorCode::Invalid,
+                path,
+                "may have lower-case letters, digits, - and _ only",
+            );
+        }
+        text
+    }
+
+    /// Distinct labels, in their order.
+    pub fn tags(&mut self, path: &str, tags: &[String]) -> Vec<String> {
+        if tags.len() > MAX_TAGS {
+            self.refuse(
+                ErrorCode::TooLong,
+                path,
+                format!("has {} tags, {MAX_TAGS} at most are allowed", tags.len()),
+            );
+            return Vec::new();
+        }
+        let mut distinct: Vec<String> = Vec::with_capacity(tags.len());
+        for (i, tag) in tags.iter().enumerate() {
+            let tag = self.text(&format!("{path}.{i}"), tag);
+            if !distinct.contains(&tag) {
+                distinct.push(tag);
+            }
+        }
+        distinct
+    }
+
+    /// Distinct addresses, in their order.
+    pub fn image_urls(&mut self, path: &str, urls: &[Url]) -> Vec<String> {
+        if urls.len() > MAX_IMAGES {
+            self.refuse(
+                ErrorCode::TooLong,
+                path,
+                format!("has {} images, {MAX_IMAGES} at most are allowed", urls.len()),
+            );
+            return Vec::new();
+        }
+        let mut distinct: Vec<String> = Vec::with_capacity(urls.len());
+        for (i, url) in urls.iter().enumerate() {
+            let url = self.bounded(&format!("{path}.{i}"), url.as_str(), 1, MAX_URL);
+            if !distinct.contains(&url) {
+                distinct.push(url);
+            }
+        }
+        distinct
+    }
+
+    /// A price in minor units.
+    pub fn price(&mut self, path: &str, amount: Decimal, currency: Currency) -> i64 {
+        if amount.is_sign_negative() && !amount.is_zero() {
+            self.refuse(ErrorCode::OutOfRange, path, "must not be negative");
+            return 0;
+        }
+        match Money::from_decimal(amount, currency) {
+            Ok(money) if money.minor <= MAX_PRICE => money.minor,
+            Ok(_) | Err(MoneyError::TooLarge) => {
+                let max = Money::new(MAX_PRICE, currency).to_decimal();
+                self.refuse(ErrorCode::OutOfRange, path, format!("must be {max} at most"));
+                0
+            }
+            Err(error) => {
+                self.refuse(ErrorCode::Invalid, path, error.to_string());
+                0
+            }
+        }
+    }
+
+    /// The new value of a field that cannot be empty; None when it stays.
+    pub fn required<T>(&mut self, path: &str, change: Change<T>) -> Option<T> {
+        match change {
+            Change::Keep => None,
+            Change::Clear => {
+                self.refuse(
+                    ErrorCode::Required,
+                    path,
+                    "cannot be null: leave it out to keep it",
+                );
+                None
+            }
+            Change::Set(value) => Some(value),
+        }
+    }
+}
+
+fn is_mark(c: char) -> bool {
+    !c.is_ascii() && unicode_normalization::char::is_combining_mark(c)
+}
