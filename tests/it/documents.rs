@@ -10,21 +10,37 @@ fn read(file: &str) -> String {
 
 /// The row of the README's table that a setting should have.
 fn row(name: &str, default: &str, meaning: &str) -> String {
-    let default = if default.is_empty() { "–".to_owned() } else { format!("`{default}`") };
+    let default = if default.is_empty() {
+        "–".to_owned()
+    } else {
+        format!("`{default}`")
+    };
     format!("| `{name}` | {default} | {meaning} |")
 }
 
 #[test]
 fn the_readme_lists_every_setting_and_no_other() {
     let readme = read("README.md");
-    let table: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `SOUK_") || line.starts_with("| `DATABASE_")).collect();
-    let settings: Vec<String> = SETTINGS.iter().map(|s| row(s.name, s.default, s.meaning)).collect();
+    let table: Vec<&str> = readme
+        .lines()
+        .filter(|line| line.starts_with("| `SOUK_") || line.starts_with("| `DATABASE_"))
+        .collect();
+    let settings: Vec<String> = SETTINGS
+        .iter()
+        .map(|s| row(s.name, s.default, s.meaning))
+        .collect();
     assert_eq!(table, settings);
 }
 
 #[test]
 fn links_between_documents_lead_somewhere() {
-    for file in ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/ARCHITECTURE.md", "docs/API-DESIGN.md"] {
+    for file in [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "docs/ARCHITECTURE.md",
+        "docs/API-DESIGN.md",
+    ] {
         let text = read(file);
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
         let folder = folder.parent().unwrap();
