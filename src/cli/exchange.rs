@@ -10,7 +10,10 @@ use crate::kernel::money::{Currency, MoneyError};
 
 /// The shop's database, migrated as `serve` would.
 pub(super) async fn platform(config: &Config) -> anyhow::Result<Arc<Platform>> {
-    let db = app::connect(config).await?;
+    // One read at a time: further connections would only keep caches of their own.
+    let mut config = config.clone();
+    config.database.connections = 1;
+    let db = app::connect(&config).await?;
     app::check_schema(&db, config.database.auto_migrate).await?;
     let platform = Platform::new(db, Arc::new(SystemClock), config.shop.clone(), &config.cache);
     Ok(Arc::new(platform))

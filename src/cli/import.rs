@@ -83,7 +83,7 @@ impl Screen {
     fn new(quiet: bool) -> Self {
         // Draws nothing where standard error is not a terminal.
         let bar = ProgressBar::new(0);
-        let style = "{bar:40} {percent:>3} %  {bytes} of {total_bytes}  {msg}  {elapsed}, {eta} left";
+        let style = "{bar:40} {percent:>3} %  {bytes} of {total_bytes}  {elapsed}, {eta} left";
         if let Ok(style) = ProgressStyle::with_template(style) {
             bar.set_style(style);
         }

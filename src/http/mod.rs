@@ -11,6 +11,7 @@ mod layers;
 mod preflight;
 mod reply;
 pub mod server;
+mod socket;
 
 use std::sync::Arc;
 
@@ -61,6 +62,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
             "/graphql",
             get(graphql::get).post(graphql::post).fallback(wrong_method),
         )
+        .route("/graphql/ws", get(socket::open))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready));
     if shared.environment == Environment::Development {

@@ -15,7 +15,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 
 use super::Lifecycle;
@@ -80,7 +80,7 @@ pub async fn serve(
             tracing::debug!(error = %error, "a connection was gone at once");
             continue;
         }
-        let io = TokioIo::new(Timed::new(stream, limits.header_timeout));
+        let io = TokioIo::new(Timed::new(stream, limits.header_timeout, permit.ok()));
         let service = TowerToHyperService::new(router.clone());
         let connection = builder.serve_connection_with_upgrades(io, service).into_owned();
         let connection = connections.watch(connection);
@@ -88,7 +88,6 @@ pub async fn serve(
             if let Err(error) = connection.await {
                 tracing::debug!(error = %error, "a connection ended early");
             }
-            drop(permit);
         });
     }
     drop(listener);
@@ -132,14 +131,18 @@ struct Timed {
     first: Option<(usize, Pin<Box<Sleep>>)>,
     /// Runs while the client does not read.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Kept as long as the connection, which a WebSocket takes over from hyper.
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Timed {
-    fn new(stream: TcpStream, patience: Duration) -> Self {
+    fn new(stream: TcpStream, patience: Duration, permit: Option<OwnedSemaphorePermit>) -> Self {
+        let first = Some((FIRST_BYTES, Box::pin(tokio::time::sleep(patience))));
         Self {
             stream,
-            first: Some((FIRST_BYTES, Box::pin(tokio::time::sleep(patience)))),
+            first,
             stalled: None,
+            _permit: permit,
         }
     }
 

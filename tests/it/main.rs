@@ -18,6 +18,7 @@ mod catalog;
 mod constraints;
 mod demo;
 mod documents;
+mod exchange;
 mod explain;
 mod harness;
 mod house;

@@ -199,5 +199,5 @@ impl InputTypes {
 }
 
 fn needs(name: &str) -> String {
-    format!("not the form of a {name}")
+    format!("not a value of type {name}")
 }

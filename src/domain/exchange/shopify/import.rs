@@ -148,7 +148,9 @@ impl Run<'_> {
                 warnings.iter().for_each(|note| self.warn(note.clone()));
             }
         }
-        rejected.into_values().for_each(|note| self.reject(note));
+        let mut rejected: Vec<_> = rejected.into_values().collect();
+        rejected.sort();
+        rejected.into_iter().for_each(|note| self.reject(note));
         Ok(())
     }
 

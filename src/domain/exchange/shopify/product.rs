@@ -175,7 +175,8 @@ impl Reader<'_> {
             self.notes.push(Note::new(group.line, format!("Handle {reason}")));
         }
         let mut product = self.head(first, group);
-        let names = self.option_names(first).unwrap_or_default();
+        // Without the names every value would be one too many.
+        let names = self.option_names(first)?;
         product.variants = self.variants(group, &names);
         product.images = self.images(group);
         product.options = names;
@@ -224,8 +225,8 @@ impl Reader<'_> {
 
     /// What only a product's first row says.
     fn head(&mut self, row: &Record, group: &Group) -> FileProduct {
-        let title = self.text(row, Column::Title, MAX_TEXT).unwrap_or_default();
-        if title.is_empty() {
+        let title = self.text(row, Column::Title, MAX_TEXT);
+        if title.as_ref().is_some_and(String::is_empty) {
             self.notes.push(Note::new(
                 row.line,
                 "Title is blank on the first row of the product",
@@ -240,7 +241,7 @@ impl Reader<'_> {
         FileProduct {
             line: row.line,
             handle: group.handle.clone(),
-            title,
+            title: title.unwrap_or_default(),
             body,
             vendor: self.text(row, Column::Vendor, MAX_TEXT),
             product_type: self.text(row, Column::Type, MAX_TEXT),

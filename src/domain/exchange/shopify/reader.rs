@@ -225,3 +225,100 @@ fn count_lines(bytes: &[u8], line: &mut u64, after_cr: &mut bool) {
         *after_cr = *byte == b'\r';
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufReader;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(bytes: &[u8], buffer: usize) -> Vec<Record> {
+        let mut reader = RecordReader::new(BufReader::with_capacity(buffer, bytes), b',');
+        std::iter::from_fn(|| reader.next().unwrap()).collect()
+    }
+
+    fn lines(bytes: &[u8]) -> Vec<(u64, usize, bool)> {
+        read(bytes, 7)
+            .iter()
+            .map(|record| (record.line, record.len(), record.damage.is_some()))
+            .collect()
+    }
+
+    #[test]
+    fn records_begin_on_the_lines_of_the_file() {
+        for end in ["\n", "\r\n", "\r"] {
+            let text = "a,b\n\n\"1\n2\",3\n4,\"\"\n".replace('\n', end);
+            assert_eq!(
+                lines(text.as_bytes()),
+                [(1, 2, false), (3, 2, false), (5, 2, false)],
+                "{end:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_quotes_that_are_never_closed_are_damage() {
+        for (text, damaged) in [
+            ("a,b", false),
+            ("a,\"b\"", false),
+            ("a,\"b\"\r", false),
+            ("a,\"\"", false),
+            ("a,\"b\"\"\"", false),
+            ("a,\"b", true),
+            ("a,\"b\n", true),
+            ("a,\"b\n\n\n", true),
+            ("\"", true),
+            ("a,\"b\"\"", true),
+        ] {
+            let records = lines(text.as_bytes());
+            assert_eq!(
+                records.iter().map(|record| record.2).collect::<Vec<_>>(),
+                [damaged],
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_record_that_swallows_the_file_keeps_its_first_fields_only() {
+        let text = format!("a,b,\"{}\",c\nd,e\n", "x\n".repeat(MAX_RECORD));
+        let records = read(text.as_bytes(), 64 * 1024);
+        let first = records.first().unwrap();
+        assert_eq!(
+            (first.line, first.get(0), first.get(1), first.get(2)),
+            (1, Some("a"), Some("b"), None)
+        );
+        assert!(first.damage.is_some());
+        let second = records.get(1).unwrap();
+        assert_eq!(
+            (second.line, second.get(0)),
+            (u64::try_from(MAX_RECORD).unwrap() + 2, Some("d"))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            records in prop::collection::vec(prop::collection::vec("[a-zé,\"\r\n ]{0,12}", 1..5), 0..8),
+            buffer in 1_usize..40,
+        ) {
+            let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
+            for record in &records {
+                writer.write_record(record).unwrap();
+            }
+            let bytes = writer.into_inner().unwrap();
+            let found = read(&bytes, buffer);
+            let fields: Vec<Vec<&str>> = found.iter().map(|record| record.fields().collect()).collect();
+            prop_assert_eq!(fields, records);
+            prop_assert!(found.iter().all(|record| record.damage.is_none() && !record.windows_1252));
+        }
+
+        #[test]
+        fn any_bytes_are_records_of_some_kind(bytes in prop::collection::vec(any::<u8>(), 0..200), buffer in 1_usize..40) {
+            let whole = read(&bytes, 64 * 1024);
+            prop_assert_eq!(read(&bytes, buffer), whole);
+        }
+    }
+}

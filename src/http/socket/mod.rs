@@ -1,0 +1,135 @@
+//! `/graphql/ws`, by the [graphql-transport-ws](https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md)
+//! protocol: who may open a socket, and how it is closed.
+
+mod message;
+mod session;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
+use url::{Host, Url};
+
+use super::{Shared, SharedState, reply};
+use crate::kernel::config::Environment;
+
+const PROTOCOL: &str = "graphql-transport-ws";
+
+/// axum's own are 128 KiB each, which ten thousand idle sockets would turn into gigabytes.
+const BUFFER_BYTES: usize = 2048;
+
+/// How long a client may take to notice that it is being shown out.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+const MAX_REASON_BYTES: usize = 123;
+
+/// Why a socket is closed, as the client reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Close {
+    code: u16,
+    reason: String,
+}
+
+impl Close {
+    fn new(code: u16, reason: impl Into<String>) -> Self {
+        let mut reason = reason.into();
+        reason.truncate(reason.floor_char_boundary(MAX_REASON_BYTES));
+        Self { code, reason }
+    }
+
+    fn invalid(problem: impl Into<String>) -> Self {
+        Self::new(4400, problem)
+    }
+}
+
+pub(super) async fn open(
+    State(shared): SharedState,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    if !may_open(&shared, &headers) {
+        let message =
+            "Pages of this origin may not open sockets here: SOUK_CORS_ORIGINS lists those that may.";
+        return reply::refusal(StatusCode::FORBIDDEN, "FORBIDDEN", message);
+    }
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => {
+            let message = "This address speaks graphql-transport-ws over a WebSocket only.";
+            return reply::refusal(rejection.status(), "BAD_USER_INPUT", message);
+        }
+    };
+    let limit = shared.limits().socket_message_bytes;
+    upgrade
+        .protocols([PROTOCOL])
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(BUFFER_BYTES)
+        .max_message_size(limit)
+        .max_frame_size(limit)
+        .on_upgrade(move |socket| {
+            let tasks = shared.lifecycle.tasks.clone();
+            tasks.track_future(serve(shared, socket))
+        })
+}
+
+async fn serve(shared: Arc<Shared>, mut socket: WebSocket) {
+    let close = if socket.protocol().is_some_and(|protocol| protocol == PROTOCOL) {
+        session::run(shared, &mut socket).await
+    } else {
+        Some(Close::new(4406, "Subprotocol not acceptable"))
+    };
+    // None: the client has gone, with or without a word.
+    let Some(Close { code, reason }) = close else {
+        return;
+    };
+    tracing::debug!(code, reason, "closing a socket");
+    let frame = CloseFrame {
+        code,
+        reason: reason.into(),
+    };
+    if socket.send(Message::Close(Some(frame))).await.is_ok() {
+        // A connection that is cut while something unread lies in it is reset, and the client never
+        // learns why: it is given the time to read, and to answer.
+        let _ = tokio::time::timeout(FAREWELL, async {
+            loop {
+                match socket.recv().await {
+                    Some(Ok(_)) => {}
+                    None => break,
+                    // Too much to be read: then only time is left to give.
+                    Some(Err(_)) => std::future::pending().await,
+                }
+            }
+        })
+        .await;
+    }
+}
+
+/// Whether the page that wants to open a socket may: browsers do not ask before they let one. A client
+/// that is no browser sends no origin.
+fn may_open(shared: &Shared, headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return true;
+    };
+    let Ok(origin) = origin.to_str() else { return false };
+    let config = &shared.config;
+    origin == config.public_url.origin().ascii_serialization()
+        || config.cors_origins.iter().any(|allowed| allowed == origin)
+        || shared.environment == Environment::Development && is_this_machine(origin, config.listen.port())
+}
+
+/// A developer calls it localhost, 127.0.0.1 or [::1].
+fn is_this_machine(origin: &str, port: u16) -> bool {
+    Url::parse(origin).is_ok_and(|url| {
+        let local = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        local && url.port_or_known_default() == Some(port)
+    })
+}
