@@ -241,19 +241,24 @@ async fn set_images(txn: &DatabaseTransaction, id: ProductId, urls: &[String]) -
         .order_by_asc(product_image::Column::Position)
         .all(txn)
         .await?;
-    if old.iter().map(|image| &image.url).eq(urls) {
+    let old: Vec<(String, ProductImageId)> = old.iter().map(|image| (shown(image), image.id)).collect();
+    if old.iter().map(|(url, _)| url).eq(urls) {
         return Ok(false);
     }
     let wanted: HashSet<&String> = urls.iter().collect();
-    let gone = old
-        .iter()
-        .filter(|image| !wanted.contains(&image.url))
-        .map(|image| image.id);
+    let mut kept: HashMap<&String, ProductImageId> = HashMap::new();
+    let mut gone = Vec::new();
+    for (url, image) in &old {
+        if !wanted.contains(url) || kept.contains_key(url) {
+            gone.push(*image);
+        } else {
+            kept.insert(url, *image);
+        }
+    }
     product_image::Entity::delete_many()
         .filter(product_image::Column::Id.is_in(gone))
         .exec(txn)
         .await?;
-    let kept: HashMap<&String, ProductImageId> = old.iter().map(|image| (&image.url, image.id)).collect();
     let mut added = Vec::new();
     for (position, url) in (1..).zip(urls) {
         match kept.get(url) {
@@ -275,4 +280,9 @@ async fn set_images(txn: &DatabaseTransaction, id: ProductId, urls: &[String]) -
     }
     insert_all(txn, added).await?;
     Ok(true)
+}
+
+/// The address as clients read it and send it back: a file that was imported may have spelled it otherwise.
+fn shown(image: &product_image::Model) -> String {
+    Url::parse(&image.url).map_or_else(|_| image.url.clone(), String::from)
 }

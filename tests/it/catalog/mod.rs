@@ -2,5 +2,6 @@
 
 mod cache;
 mod find;
+mod images;
 mod listing;
 mod search;
