@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter as _, QuerySelect as _};
 
 use crate::infra::db::lock;
@@ -11,6 +10,9 @@ use crate::kernel::text::slugify;
 
 /// Room for a number behind it.
 const MAX_MADE: usize = 200;
+/// How many slugs are looked up at first, and how many at once at last.
+const FIRST_LOOK: u64 = 16;
+const LONGEST_LOOK: u64 = 1_000;
 
 /// A free slug made from a name: `mug`, else `mug-2`, `mug-3` and so on; `fallback` where the name has neither
 /// letters nor digits. Until the transaction ends nobody else can make one from the same name.
@@ -27,22 +29,28 @@ pub async fn free<E: EntityTrait>(
         made
     };
     lock::exclusive(txn, &format!("slug {fallback} {base}")).await?;
-    let taken: Vec<String> = E::find()
-        .select_only()
-        .column(column)
-        // A range, which the unique index serves: `.` comes right after `-`.
-        .filter(
-            column
-                .eq(base.as_str())
-                .or(column.gt(format!("{base}-")).and(column.lt(format!("{base}.")))),
-        )
-        .into_tuple()
-        .all(txn)
-        .await?;
-    let taken: HashSet<String> = taken.into_iter().collect();
-    let numbered = (2_u64..).map(|number| format!("{base}-{number}"));
-    Ok(std::iter::once(base.clone())
-        .chain(numbered)
-        .find(|slug| !taken.contains(slug))
-        .unwrap_or(base))
+    // A few candidates at a time, then ever more: all slugs that begin like this one may be half the catalog.
+    let mut numbers = 1..FIRST_LOOK;
+    loop {
+        let candidates: Vec<_> = numbers.clone().map(|number| numbered(&base, number)).collect();
+        let taken: Vec<String> = E::find()
+            .select_only()
+            .column(column)
+            .filter(column.is_in(candidates.iter().map(String::as_str)))
+            .into_tuple()
+            .all(txn)
+            .await?;
+        let taken: HashSet<String> = taken.into_iter().collect();
+        if let Some(free) = candidates.into_iter().find(|slug| !taken.contains(slug)) {
+            return Ok(free);
+        }
+        numbers = numbers.end..numbers.end + LONGEST_LOOK.min(numbers.end);
+    }
+}
+
+fn numbered(base: &str, number: u64) -> String {
+    match number {
+        1 => base.to_owned(),
+        number => format!("{base}-{number}"),
+    }
 }

@@ -4,4 +4,5 @@ mod cache;
 mod find;
 mod images;
 mod listing;
+mod made_slugs;
 mod search;
