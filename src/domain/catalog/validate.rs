@@ -37,6 +37,13 @@ impl Checker {
         }
     }
 
+    /// Tells what another check refused together with the rest.
+    pub fn include<T>(&mut self, checked: &Result<T>) {
+        if let Err(Error::Refused(refusals)) = checked {
+            self.refusals.extend_from_slice(refusals);
+        }
+    }
+
     /// A text that must be there, without the space around it.
     pub fn text(&mut self, path: &str, text: &str) -> String {
         self.bounded(path, text, 1, MAX_TEXT)

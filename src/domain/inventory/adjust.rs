@@ -3,7 +3,7 @@
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
     ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, EntityTrait as _,
-    QueryFilter as _,
+    QueryFilter as _, QuerySelect as _,
 };
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use crate::domain::catalog::validate::Checker;
 use crate::domain::context::Context;
 use crate::entity::{inventory_level, inventory_movement};
 use crate::infra::idempotency::{Claim, Request};
-use crate::kernel::error::{ErrorCode, Refusal, Result};
+use crate::kernel::error::{Error, ErrorCode, Refusal, Result};
 use crate::kernel::id::{InventoryMovementId, ProductVariantId};
 
 /// A change of what is on hand.
@@ -37,9 +37,11 @@ pub async fn adjust(ctx: &Context, command: &AdjustInventory) -> Result<()> {
     if command.delta == 0 {
         checker.refuse(ErrorCode::OutOfRange, "delta", "must not be 0");
     }
-    checker.finish()?;
     let input = (command.variant_id.0, command.delta, &reason);
-    let request = Request::new(&ctx.actor, "inventoryAdjust", &command.idempotency_key, &input)?;
+    let request = Request::new(&ctx.actor, "inventoryAdjust", &command.idempotency_key, &input);
+    checker.include(&request);
+    checker.finish()?;
+    let request = request?;
 
     let txn = ctx.db().begin().await?;
     if let Claim::Done(_) = request.claim(&txn, ctx.now()).await? {
@@ -64,13 +66,36 @@ pub async fn adjust(ctx: &Context, command: &AdjustInventory) -> Result<()> {
     Ok(())
 }
 
-/// One statement that changes the level if it stays within its bounds, so that no two can both pass a check.
+/// Changes the level, or says why not.
 async fn change_level(
     txn: &DatabaseTransaction,
     id: ProductVariantId,
     delta: i64,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<()> {
+    if add(txn, id, delta, now).await? {
+        return Ok(());
+    }
+    // Since the look that failed the level may have changed; once its row is locked it does not any more. What it
+    // says now is the reason, or there is none left.
+    let level = inventory_level::Entity::find_by_id(id)
+        .lock_exclusive()
+        .one(txn)
+        .await?;
+    match refusal(level, delta) {
+        Some(refusal) => Err(refusal.into()),
+        None if add(txn, id, delta, now).await? => Ok(()),
+        None => Err(Error::internal(anyhow::anyhow!("a locked level changed"))),
+    }
+}
+
+/// One statement that changes the level if it stays within its bounds, so that no two can both pass a check.
+async fn add(
+    txn: &DatabaseTransaction,
+    id: ProductVariantId,
+    delta: i64,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<bool> {
     use inventory_level::Column::{OnHand, Reserved, Tracked, UpdatedAt, VariantId};
     let after = || Expr::col(OnHand).add(delta);
     let changed = inventory_level::Entity::update_many()
@@ -82,32 +107,72 @@ async fn change_level(
         .filter(after().lte(MAX_ON_HAND))
         .exec(txn)
         .await?;
-    if changed.rows_affected == 1 {
-        return Ok(());
-    }
-    let level = inventory_level::Entity::find_by_id(id).one(txn).await?;
-    Err(refusal(level, delta).into())
+    Ok(changed.rows_affected == 1)
 }
 
-/// Why the level did not change.
-fn refusal(level: Option<inventory_level::Model>, delta: i64) -> Refusal {
+/// Why the level cannot change by so much, if it cannot.
+fn refusal(level: Option<inventory_level::Model>, delta: i64) -> Option<Refusal> {
     let Some(level) = level else {
-        return Refusal::new(ErrorCode::NotFound, "variantId", "there is no such variant");
+        return Some(Refusal::new(
+            ErrorCode::NotFound,
+            "variantId",
+            "there is no such variant",
+        ));
     };
     let Some(available) = available(&level) else {
-        return Refusal::new(
+        return Some(Refusal::new(
             ErrorCode::Invalid,
             "variantId",
             "the stock of this variant is not counted",
-        );
+        ));
     };
-    if delta < 0 {
+    if available + delta < 0 {
         let message =
             format!("only {available} can be taken away: the rest is not there, or promised to orders");
-        Refusal::new(ErrorCode::InsufficientStock, "delta", message)
-            .with_params(json!({"available": available}))
-    } else {
+        Some(
+            Refusal::new(ErrorCode::InsufficientStock, "delta", message)
+                .with_params(json!({"available": available})),
+        )
+    } else if level.on_hand + delta > MAX_ON_HAND {
         let message = format!("there would be more than {MAX_ON_HAND}");
-        Refusal::new(ErrorCode::OutOfRange, "delta", message).with_params(json!({"onHand": level.on_hand}))
+        Some(
+            Refusal::new(ErrorCode::OutOfRange, "delta", message)
+                .with_params(json!({"onHand": level.on_hand})),
+        )
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The reason is only given while it is true: between a failed change and the look at the row, stock may come.
+    #[test]
+    fn a_level_that_allows_the_change_is_no_reason() {
+        let level = |tracked, on_hand, reserved| inventory_level::Model {
+            variant_id: ProductVariantId::new(),
+            tracked,
+            on_hand,
+            reserved,
+            imported_on_hand: None,
+            updated_at: chrono::DateTime::UNIX_EPOCH,
+        };
+        for (level, delta, expected) in [
+            (Some(level(true, 10, 4)), -6, None),
+            (Some(level(true, 10, 4)), -7, Some(ErrorCode::InsufficientStock)),
+            (Some(level(true, 10, 4)), MAX_ON_HAND - 10, None),
+            (
+                Some(level(true, 10, 4)),
+                MAX_ON_HAND - 9,
+                Some(ErrorCode::OutOfRange),
+            ),
+            (Some(level(false, 10, 4)), 1, Some(ErrorCode::Invalid)),
+            (None, 1, Some(ErrorCode::NotFound)),
+        ] {
+            let refusal = refusal(level.clone(), delta);
+            assert_eq!(refusal.map(|refusal| refusal.code), expected, "{level:?} {delta}");
+        }
     }
 }
