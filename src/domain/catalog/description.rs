@@ -8,6 +8,10 @@ pub const MAX_DESCRIPTION: usize = 100_000;
 /// What comes out goes through unchanged a second time.
 pub fn sanitise(html: &str) -> String {
     let mut clean = pass(html);
+    // Too long to be kept, so nobody cares for its form; and deep nesting takes quadratic time.
+    if clean.chars().count() > MAX_DESCRIPTION {
+        return clean;
+    }
     // One pass nearly always does. But the parser drops a line break after `<pre>` each time, and what it
     // mends in a broken table it may mend again.
     for _ in 0..MAX_PASSES {
