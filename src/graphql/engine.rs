@@ -99,8 +99,16 @@ impl Engine {
         let mut request = Request::new(String::new()).variables(prepared.variables);
         request.operation_name = prepared.operation_name;
         request.set_parsed_query(prepared.document);
-        let operation = AssertUnwindSafe(execution::run(&self.schema.0, request, context)).catch_unwind();
-        match tokio::time::timeout(self.limits.deadline, operation).await {
+        let schema = self.schema.0.clone();
+        let operation =
+            AssertUnwindSafe(async move { execution::run(&schema, request, context).await }).catch_unwind();
+        let outcome = match prepared.kind {
+            OperationType::Mutation => {
+                tokio::time::timeout(self.limits.deadline, to_the_end(operation)).await
+            }
+            _ => tokio::time::timeout(self.limits.deadline, operation).await,
+        };
+        match outcome {
             Ok(Ok(response)) => Answer::of(response, &self.limits),
             // The panic's text and place have been logged by the hook.
             Ok(Err(_)) => Answer::internal(),
@@ -122,5 +130,18 @@ impl Engine {
 
     pub fn platform(&self) -> &Arc<Platform> {
         &self.platform
+    }
+}
+
+/// Runs a mutation in a task of its own. Its future may be dropped at any await, when the client hangs up or
+/// the deadline passes; what follows a commit, such as dropping what the cache holds, would then never happen.
+async fn to_the_end<T, F>(operation: F) -> Result<T, Box<dyn std::any::Any + Send>>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, Box<dyn std::any::Any + Send>>> + Send + 'static,
+{
+    match tokio::spawn(operation).await {
+        Ok(outcome) => outcome,
+        Err(error) => Err(Box::new(error)),
     }
 }
