@@ -21,6 +21,7 @@ mod documents;
 mod exchange;
 mod explain;
 mod harness;
+mod http;
 mod house;
 mod migrations;
 mod schema;
