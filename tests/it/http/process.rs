@@ -9,14 +9,28 @@ use tempfile::TempDir;
 
 fn souk(folder: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_souk"));
-    command.current_dir(folder.path()).env_clear().stdin(Stdio::null());
+    command
+        .current_dir(folder.path())
+        .env_clear()
+        .stdin(Stdio::null());
     command
 }
 
 fn output(folder: &TempDir, arguments: &[&str], settings: &[(&str, &str)]) -> (Option<i32>, String, String) {
-    let Output { status, stdout, stderr } =
-        souk(folder).args(arguments).envs(settings.iter().copied()).output().unwrap();
-    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = souk(folder)
+        .args(arguments)
+        .envs(settings.iter().copied())
+        .output()
+        .unwrap();
+    (
+        status.code(),
+        String::from_utf8(stdout).unwrap(),
+        String::from_utf8(stderr).unwrap(),
+    )
 }
 
 fn wait_for(child: &mut Child) -> Option<i32> {
@@ -36,9 +50,17 @@ fn a_bad_setting_is_named_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     for (setting, value, expected) in [
         ("SOUK_LISTEN", "nonsense", "souk: SOUK_LISTEN: "),
-        ("SOUK_LISTE", "127.0.0.1:1", "souk: SOUK_LISTE is not a setting, did you mean SOUK_LISTEN?"),
+        (
+            "SOUK_LISTE",
+            "127.0.0.1:1",
+            "souk: SOUK_LISTE is not a setting, did you mean SOUK_LISTEN?",
+        ),
         ("DATABASE_URL", "mysql://x", "souk: DATABASE_URL: "),
-        ("DATABASE_URL", "sqlite:///nowhere/souk.db", "souk: DATABASE_URL: "),
+        (
+            "DATABASE_URL",
+            "sqlite:///nowhere/souk.db",
+            "souk: DATABASE_URL: ",
+        ),
         ("SOUK_ENV", "production", "souk: SOUK_JWT_SECRET: "),
         ("SOUK_LOG", "=[", "souk: SOUK_LOG: "),
     ] {
@@ -54,7 +76,13 @@ fn a_bad_setting_is_named_in_one_line() {
 #[test]
 fn wrong_usage_is_told_apart_from_failure() {
     let folder = tempfile::tempdir().unwrap();
-    for arguments in [&["nonsense"][..], &["migrate"], &["migrate", "down", "--steps", "0"], &["user", "token"], &["user", "token", "--role", "king"]] {
+    for arguments in [
+        &["nonsense"][..],
+        &["migrate"],
+        &["migrate", "down", "--steps", "0"],
+        &["user", "token"],
+        &["user", "token", "--role", "king"],
+    ] {
         assert_eq!(output(&folder, arguments, &[]).0, Some(2), "{arguments:?}");
     }
     assert_eq!(output(&folder, &["serve", "--help"], &[]).0, Some(0));
@@ -68,7 +96,10 @@ fn migrations_go_up_and_down_and_an_unknown_one_stops_everything() {
     assert_eq!(run(&["migrate", "status"]).0, Some(1));
     assert_eq!(run(&["migrate", "up"]).0, Some(0));
     let (status, steps, _) = run(&["migrate", "status"]);
-    assert!(status == Some(0) && steps.lines().all(|line| line.starts_with("taken")), "{steps}");
+    assert!(
+        status == Some(0) && steps.lines().all(|line| line.starts_with("taken")),
+        "{steps}"
+    );
     let all = steps.lines().count().to_string();
     assert_eq!(run(&["migrate", "down", "--steps", &all]).0, Some(0));
     assert_eq!(run(&["migrate", "up"]).0, Some(0));
@@ -79,7 +110,10 @@ fn tokens_are_printed_in_development_only() {
     let folder = tempfile::tempdir().unwrap();
     let (status, token, _) = output(&folder, &["user", "token", "--role", "staff"], &[]);
     assert_eq!((status, token.trim().split('.').count()), (Some(0), 3));
-    let settings = [("SOUK_ENV", "production"), ("SOUK_JWT_SECRET", "0e1c87b3a95d42f6b8d7c1e05f3a2946")];
+    let settings = [
+        ("SOUK_ENV", "production"),
+        ("SOUK_JWT_SECRET", "0e1c87b3a95d42f6b8d7c1e05f3a2946"),
+    ];
     let (status, token, stderr) = output(&folder, &["user", "token", "--role", "staff"], &settings);
     assert_eq!((status, token.as_str()), (Some(1), ""));
     assert!(stderr.contains("development only"), "{stderr}");
@@ -90,7 +124,11 @@ fn tokens_are_printed_in_development_only() {
 fn a_signal_lets_what_is_in_flight_finish() {
     for signal in ["-TERM", "-INT"] {
         let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let address = format!("127.0.0.1:{port}");
         let mut child = souk(&folder)
             .env("SOUK_LISTEN", &address)
@@ -99,7 +137,9 @@ fn a_signal_lets_what_is_in_flight_finish() {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
         assert_eq!(line, format!("GraphiQL: http://localhost:{port}/graphiql\n"));
 
         let body = r#"{"query": "{ products(first: 3) { totalCount } }"}"#;
@@ -107,14 +147,23 @@ fn a_signal_lets_what_is_in_flight_finish() {
         write!(stream, "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len()).unwrap();
         stream.write_all(&body.as_bytes()[..10]).unwrap();
         std::thread::sleep(Duration::from_millis(300));
-        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args([signal, &child.id().to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
         std::thread::sleep(Duration::from_millis(300));
         assert!(TcpStream::connect(&address).is_err(), "nobody listens any more");
         assert_eq!(child.try_wait().unwrap(), None, "it waits for the request");
         stream.write_all(&body.as_bytes()[10..]).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"totalCount\":"), "{answer}");
+        assert!(
+            answer.starts_with("HTTP/1.1 200") && answer.contains("\"totalCount\":"),
+            "{answer}"
+        );
         assert_eq!(wait_for(&mut child), Some(0), "{signal}");
     }
 }

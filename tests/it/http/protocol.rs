@@ -9,7 +9,10 @@ const NEW: &str = "application/graphql-response+json; charset=utf-8";
 const OLD: &str = "application/json; charset=utf-8";
 
 fn code(reply: &Reply) -> String {
-    reply.json()["errors"][0]["extensions"]["code"].as_str().unwrap_or_default().to_owned()
+    reply.json()["errors"][0]["extensions"]["code"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 both! {

@@ -17,14 +17,20 @@ struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
     async fn open(server: &Server) -> Self {
-        Self::open_with(server, &[("sec-websocket-protocol", "graphql-transport-ws")]).await.unwrap()
+        Self::open_with(server, &[("sec-websocket-protocol", "graphql-transport-ws")])
+            .await
+            .unwrap()
     }
 
     /// The status when it is refused.
     async fn open_with(server: &Server, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
-        let mut request = format!("ws://{}/graphql/ws", server.address).into_client_request().unwrap();
+        let mut request = format!("ws://{}/graphql/ws", server.address)
+            .into_client_request()
+            .unwrap();
         for (name, value) in headers {
-            request.headers_mut().insert(*name, HeaderValue::from_str(value).unwrap());
+            request
+                .headers_mut()
+                .insert(*name, HeaderValue::from_str(value).unwrap());
         }
         match connect_async(request).await {
             Ok((socket, _)) => Ok(Self(socket)),
@@ -51,7 +57,8 @@ impl Socket {
 
     async fn next(&mut self) -> Option<Message> {
         let next = tokio::time::timeout(Duration::from_secs(20), self.0.next()).await;
-        next.expect("the server says something").map(|message| message.unwrap())
+        next.expect("the server says something")
+            .map(|message| message.unwrap())
     }
 
     async fn hear(&mut self) -> Value {
