@@ -27,10 +27,6 @@ use crate::kernel::actor::Actor;
 const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// What comes of an operation.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "moved once, from the operation to the socket"
-)]
 enum Event {
     Answer(Box<Answer>),
     /// Nothing more: `complete`.
