@@ -22,6 +22,7 @@ mod exchange;
 mod explain;
 mod harness;
 mod house;
+mod http;
 mod migrations;
 mod schema;
 mod sql_counts;

@@ -171,11 +171,7 @@ mod tests {
             ("[1, 2.5e10, $x, ENUM]", 7),
         ];
         for (text, expected) in cases {
-            assert_eq!(
-                tokens(text),
-                expected,
-                "{text}"
-            );
+            assert_eq!(tokens(text), expected, "{text}");
         }
     }
 

@@ -34,7 +34,11 @@ pub(super) fn strip(
     if omitted.is_empty() {
         return;
     }
-    let mut stripping = Stripping { registry, omitted: &omitted, stripped: HashSet::new() };
+    let mut stripping = Stripping {
+        registry,
+        omitted: &omitted,
+        stripped: HashSet::new(),
+    };
     let root = positions::root(registry, operation.node.ty);
     stripping.selection(&mut operation.node.selection_set.node, root);
     for fragment in document.fragments.values_mut() {
@@ -48,7 +52,10 @@ pub(super) fn strip(
             forget_used(&value.node, &mut unused);
         }
     });
-    operation.node.variable_definitions.retain(|v| !unused.contains(v.node.name.node.as_str()));
+    operation
+        .node
+        .variable_definitions
+        .retain(|v| !unused.contains(v.node.name.node.as_str()));
 }
 
 struct Stripping<'a> {
@@ -62,16 +69,27 @@ impl Stripping<'_> {
         for item in &mut set.items {
             match &mut item.node {
                 Selection::Field(field) => {
-                    let known = parent
-                        .and_then(|parent| self.registry.types.get(parent)?.field_by_name(&field.node.name.node));
+                    let known = parent.and_then(|parent| {
+                        self.registry
+                            .types
+                            .get(parent)?
+                            .field_by_name(&field.node.name.node)
+                    });
                     // Whatever is not known, validation refuses.
                     let Some(known) = known else { continue };
-                    field.node.arguments.retain_mut(|(name, value)| self.keep(&name.node, &mut value.node, &known.args));
+                    field
+                        .node
+                        .arguments
+                        .retain_mut(|(name, value)| self.keep(&name.node, &mut value.node, &known.args));
                     let inner = MetaTypeName::concrete_typename(&known.ty);
                     self.selection(&mut field.node.selection_set.node, Some(inner));
                 }
                 Selection::InlineFragment(inline) => {
-                    let on = inline.node.type_condition.as_ref().map(|condition| condition.node.on.node.to_string());
+                    let on = inline
+                        .node
+                        .type_condition
+                        .as_ref()
+                        .map(|condition| condition.node.on.node.to_string());
                     self.selection(&mut inline.node.selection_set.node, on.as_deref().or(parent));
                 }
                 Selection::FragmentSpread(_) => {}
@@ -80,7 +98,9 @@ impl Stripping<'_> {
     }
 
     fn keep(&mut self, name: &str, value: &mut InputValue, places: &Places) -> bool {
-        let Some(place) = places.get(name) else { return true };
+        let Some(place) = places.get(name) else {
+            return true;
+        };
         if let InputValue::Variable(variable) = value {
             let omitted = self.omitted.contains(variable.as_str());
             if omitted {
@@ -88,8 +108,10 @@ impl Stripping<'_> {
             }
             return !omitted;
         }
-        if let Some(MetaType::InputObject { input_fields, .. }) =
-            self.registry.types.get(MetaTypeName::concrete_typename(&place.ty))
+        if let Some(MetaType::InputObject { input_fields, .. }) = self
+            .registry
+            .types
+            .get(MetaTypeName::concrete_typename(&place.ty))
         {
             self.inside(value, input_fields);
         }

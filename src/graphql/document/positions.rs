@@ -4,7 +4,9 @@
 
 use std::collections::HashMap;
 
-use async_graphql::parser::types::{Directive, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet};
+use async_graphql::parser::types::{
+    Directive, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet,
+};
 use async_graphql::registry::{MetaInputValue, MetaType, MetaTypeName, Registry};
 use async_graphql::{Pos, Positioned, ServerError};
 use async_graphql_value::{ConstValue, Value as InputValue};
@@ -33,14 +35,28 @@ pub(super) fn check(
             (definition.node.name.node.as_str(), variable)
         })
         .collect();
-    let mut positions = Positions { registry, variables, errors: Vec::new() };
+    let mut positions = Positions {
+        registry,
+        variables,
+        errors: Vec::new(),
+    };
     positions.directives(&operation.node.directives);
-    positions.selection(&operation.node.selection_set.node, root(registry, operation.node.ty));
+    positions.selection(
+        &operation.node.selection_set.node,
+        root(registry, operation.node.ty),
+    );
     for fragment in document.fragments.values() {
         positions.directives(&fragment.node.directives);
-        positions.selection(&fragment.node.selection_set.node, Some(&fragment.node.type_condition.node.on.node));
+        positions.selection(
+            &fragment.node.selection_set.node,
+            Some(&fragment.node.type_condition.node.on.node),
+        );
     }
-    if positions.errors.is_empty() { Ok(()) } else { Err(positions.errors) }
+    if positions.errors.is_empty() {
+        Ok(())
+    } else {
+        Err(positions.errors)
+    }
 }
 
 /// The type at the root of an operation.
@@ -71,8 +87,12 @@ impl<'a> Positions<'a> {
             self.directives(item.node.directives());
             match &item.node {
                 Selection::Field(field) => {
-                    let known = parent
-                        .and_then(|parent| self.registry.types.get(parent)?.field_by_name(&field.node.name.node));
+                    let known = parent.and_then(|parent| {
+                        self.registry
+                            .types
+                            .get(parent)?
+                            .field_by_name(&field.node.name.node)
+                    });
                     // Whatever is not known, validation refuses.
                     let Some(known) = known else { continue };
                     for (name, value) in &field.node.arguments {
@@ -80,10 +100,17 @@ impl<'a> Positions<'a> {
                             self.value(&value.node, &place.ty, defaults(place), value.pos);
                         }
                     }
-                    self.selection(&field.node.selection_set.node, Some(MetaTypeName::concrete_typename(&known.ty)));
+                    self.selection(
+                        &field.node.selection_set.node,
+                        Some(MetaTypeName::concrete_typename(&known.ty)),
+                    );
                 }
                 Selection::InlineFragment(inline) => {
-                    let on = inline.node.type_condition.as_ref().map(|condition| condition.node.on.node.as_str());
+                    let on = inline
+                        .node
+                        .type_condition
+                        .as_ref()
+                        .map(|condition| condition.node.on.node.as_str());
                     self.selection(&inline.node.selection_set.node, on.or(parent));
                 }
                 Selection::FragmentSpread(_) => {}
@@ -105,7 +132,9 @@ impl<'a> Positions<'a> {
     fn value(&mut self, value: &InputValue, needed: &str, has_default: bool, pos: Pos) {
         match value {
             InputValue::Variable(name) => {
-                let Some(variable) = self.variables.get(name.as_str()) else { return };
+                let Some(variable) = self.variables.get(name.as_str()) else {
+                    return;
+                };
                 if !may_stand(&variable.kind, variable.has_default || has_default, needed) {
                     let message = format!(
                         "Variable \"${name}\" of type \"{}\" is used where a \"{needed}\" is needed.",
@@ -126,20 +155,28 @@ impl<'a> Positions<'a> {
             InputValue::Object(fields) => {
                 let registry = self.registry;
                 let kind = MetaTypeName::concrete_typename(needed);
-                let Some(MetaType::InputObject { input_fields, oneof, .. }) = registry.types.get(kind) else {
+                let Some(MetaType::InputObject {
+                    input_fields, oneof, ..
+                }) = registry.types.get(kind)
+                else {
                     return;
                 };
                 for (name, value) in fields {
                     let Some(place) = input_fields.get(name.as_str()) else {
                         // The library does not look into an object that holds an omitted variable.
                         let message = format!("Input type \"{kind}\" has no field \"{name}\".");
-                        self.errors.push(coded("GRAPHQL_VALIDATION_FAILED", message, Some(pos)));
+                        self.errors
+                            .push(coded("GRAPHQL_VALIDATION_FAILED", message, Some(pos)));
                         continue;
                     };
                     // The one field of a @oneOf must not be null, though its type does not say so; of
                     // several, those that are omitted do not count.
                     let single = *oneof && fields.len() == 1 && !place.ty.ends_with('!');
-                    let needed = if single { format!("{}!", place.ty) } else { place.ty.clone() };
+                    let needed = if single {
+                        format!("{}!", place.ty)
+                    } else {
+                        place.ty.clone()
+                    };
                     self.value(value, &needed, defaults(place), pos);
                 }
             }
@@ -201,7 +238,11 @@ mod tests {
             ("[[Int]!]", false, "[[Int]]", true),
             ("String", true, "Int!", false),
         ] {
-            assert_eq!(may_stand(kind, has_default, needed), allowed, "{kind} {has_default} {needed}");
+            assert_eq!(
+                may_stand(kind, has_default, needed),
+                allowed,
+                "{kind} {has_default} {needed}"
+            );
         }
     }
 }

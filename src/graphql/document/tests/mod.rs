@@ -6,8 +6,8 @@ mod omitted;
 use std::time::{Duration, Instant};
 
 use async_graphql::{
-    EmptySubscription, Enum, ErrorExtensionValues, InputObject, MaybeUndefined, Object, OneofObject, Request, Schema,
-    ServerError, Value, Variables,
+    EmptySubscription, Enum, ErrorExtensionValues, InputObject, MaybeUndefined, Object, OneofObject, Request,
+    Schema, ServerError, Value, Variables,
 };
 use serde_json::json;
 
@@ -62,7 +62,12 @@ impl Query {
     }
 
     async fn filtered(&self, filter: Filter) -> String {
-        let Filter { size, word, must, nested } = filter;
+        let Filter {
+            size,
+            word,
+            must,
+            nested,
+        } = filter;
         let nested = nested.map(|filters| filters.iter().map(|f| f.size).collect::<Vec<_>>());
         format!("{size} {} {must:?} {nested:?}", shown(&word))
     }
@@ -106,8 +111,19 @@ fn schema() -> Tiny {
     Schema::new(Query, Mutation, EmptySubscription)
 }
 
-fn try_prepare(text: &str, variables: serde_json::Value, limits: &LimitsConfig) -> Result<Prepared, Vec<ServerError>> {
-    prepare(text, None, Variables::from_json(variables), &InputTypes::of(&schema()), limits, true)
+fn try_prepare(
+    text: &str,
+    variables: serde_json::Value,
+    limits: &LimitsConfig,
+) -> Result<Prepared, Vec<ServerError>> {
+    prepare(
+        text,
+        None,
+        Variables::from_json(variables),
+        &InputTypes::of(&schema()),
+        limits,
+        true,
+    )
 }
 
 /// Prepares and executes; the data, or the first error's code and message.
@@ -117,7 +133,11 @@ async fn run(text: &str, variables: serde_json::Value) -> Result<serde_json::Val
     request.operation_name = prepared.operation_name;
     request.set_parsed_query(prepared.document);
     let response = schema().execute(request).await;
-    if response.errors.is_empty() { Ok(response.data.into_json().unwrap()) } else { Err(describe(&response.errors)) }
+    if response.errors.is_empty() {
+        Ok(response.data.into_json().unwrap())
+    } else {
+        Err(describe(&response.errors))
+    }
 }
 
 fn describe(errors: &[ServerError]) -> String {
@@ -126,7 +146,11 @@ fn describe(errors: &[ServerError]) -> String {
         _ => String::new(),
     };
     let error = &errors[0];
-    format!("{}: {}", error.extensions.as_ref().map(code).unwrap_or_default(), error.message)
+    format!(
+        "{}: {}",
+        error.extensions.as_ref().map(code).unwrap_or_default(),
+        error.message
+    )
 }
 
 #[test]
@@ -143,12 +167,24 @@ async fn the_introspection_of_every_tool_is_answered() {
 #[test]
 fn what_does_not_parse_says_where_and_repeats_nothing() {
     let long = "x".repeat(100_000);
-    for (text, line, column) in [("{ leaf", 1, 7), ("{\n  leaf ! }", 2, 8), ("", 1, 1), (&*format!("{{ leaf }} ? \"{long}\""), 1, 10)] {
+    for (text, line, column) in [
+        ("{ leaf", 1, 7),
+        ("{\n  leaf ! }", 2, 8),
+        ("", 1, 1),
+        (&*format!("{{ leaf }} ? \"{long}\""), 1, 10),
+    ] {
         let errors = try_prepare(text, json!({}), &test_limits()).unwrap_err();
         let message = describe(&errors);
-        assert!(message.starts_with("GRAPHQL_PARSE_FAILED: Syntax error: expected "), "{message}");
+        assert!(
+            message.starts_with("GRAPHQL_PARSE_FAILED: Syntax error: expected "),
+            "{message}"
+        );
         assert!(message.len() < 300, "{message}");
-        assert_eq!((errors[0].locations[0].line, errors[0].locations[0].column), (line, column), "{text:.40}");
+        assert_eq!(
+            (errors[0].locations[0].line, errors[0].locations[0].column),
+            (line, column),
+            "{text:.40}"
+        );
     }
 }
 
@@ -165,8 +201,18 @@ fn the_operation_that_is_meant_is_found() {
     assert_eq!(select("{ leaf }", Some("")), Ok(None));
     assert_eq!(select("query A { leaf }", None), Ok(Some("A".to_owned())));
     assert_eq!(select(two, Some("B")), Ok(Some("B".to_owned())));
-    for (text, name) in [("{ leaf }", Some("A")), ("query A { leaf }", Some("B")), (two, None), (two, Some("C"))] {
-        assert!(select(text, name).unwrap_err().starts_with("GRAPHQL_VALIDATION_FAILED: The document has"), "{text} {name:?}");
+    for (text, name) in [
+        ("{ leaf }", Some("A")),
+        ("query A { leaf }", Some("B")),
+        (two, None),
+        (two, Some("C")),
+    ] {
+        assert!(
+            select(text, name)
+                .unwrap_err()
+                .starts_with("GRAPHQL_VALIDATION_FAILED: The document has"),
+            "{text} {name:?}"
+        );
     }
 }
 
@@ -176,7 +222,10 @@ fn introspection_can_be_switched_off() {
     for (text, allowed) in [
         ("{ __typename leaf }", true),
         ("{ __schema { queryType { name } } }", false),
-        ("{ leaf ...F } fragment F on Query { x: __type(name: \"Query\") { name } }", false),
+        (
+            "{ leaf ...F } fragment F on Query { x: __type(name: \"Query\") { name } }",
+            false,
+        ),
     ] {
         let outcome = prepare(text, None, Variables::default(), &types, &test_limits(), false);
         assert_eq!(outcome.is_ok(), allowed, "{text}");
@@ -187,6 +236,10 @@ fn introspection_can_be_switched_off() {
 fn quickly<T>(work: impl FnOnce() -> T) -> T {
     let start = Instant::now();
     let outcome = work();
-    assert!(start.elapsed() < Duration::from_millis(300), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_millis(300),
+        "{:?}",
+        start.elapsed()
+    );
     outcome
 }
