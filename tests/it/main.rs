@@ -14,6 +14,7 @@
 #[macro_use]
 mod support;
 
+mod bad_input;
 mod catalog;
 mod constraints;
 mod demo;
@@ -22,6 +23,7 @@ mod exchange;
 mod explain;
 mod harness;
 mod house;
+mod inventory;
 mod migrations;
 mod schema;
 mod sql_counts;
