@@ -12,6 +12,10 @@ use crate::kernel::text::slugify;
 /// Room for a number behind it.
 const MAX_MADE: usize = 200;
 
+/// How often to make another slug when somebody else took the one that was free. The lock of [`free`] keeps out
+/// those who make one from the same name, but not a slug that is given, nor another name that ends in a number.
+pub const TRIES: u32 = 10;
+
 /// A free slug made from a name: `mug`, else `mug-2`, `mug-3` and so on; `fallback` where the name has neither
 /// letters nor digits. Until the transaction ends nobody else can make one from the same name.
 pub async fn free<E: EntityTrait>(
