@@ -1,4 +1,6 @@
 //! Scalars of the contract that async-graphql does not bring.
+//!
+//! Each says what is valid, so that a bad value is found before anything runs.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 
@@ -45,6 +47,10 @@ impl ScalarType for Decimal {
             .ok_or_else(|| InputValueError::custom("is not an exact decimal such as \"19.99\""))
     }
 
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
+    }
+
     fn to_value(&self) -> Value {
         Value::String(self.0.to_string())
     }
@@ -71,6 +77,10 @@ impl ScalarType for Url {
             })
     }
 
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
+    }
+
     fn to_value(&self) -> Value {
         Value::String(self.0.to_string())
     }
@@ -91,6 +101,10 @@ impl ScalarType for CurrencyCode {
             Value::String(text) => Ok(Self(text.parse()?)),
             _ => Err(InputValueError::expected_type(value)),
         }
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
     }
 
     fn to_value(&self) -> Value {

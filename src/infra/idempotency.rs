@@ -52,16 +52,16 @@ impl<'a> Request<'a> {
         key: &'a str,
         input: &impl Serialize,
     ) -> Result<Self> {
-        if key.is_empty() || key.chars().count() > MAX_KEY {
-            return Err(Error::refused(
-                if key.is_empty() {
-                    ErrorCode::Required
-                } else {
-                    ErrorCode::TooLong
-                },
-                "idempotencyKey",
-                format!("must have 1 to {MAX_KEY} characters"),
-            ));
+        let refuse = |code, message: String| Err(Error::refused(code, "idempotencyKey", message));
+        if key.is_empty() {
+            return refuse(ErrorCode::Required, "must not be empty".to_owned());
+        }
+        if key.chars().count() > MAX_KEY {
+            let message = format!("has more than {MAX_KEY} characters");
+            return refuse(ErrorCode::TooLong, message);
+        }
+        if key.chars().any(char::is_control) {
+            return refuse(ErrorCode::Invalid, "has a control character".to_owned());
         }
         let canonical = serde_json::to_vec(&(operation, input)).map_err(Error::internal)?;
         let fingerprint = Sha256::digest(canonical)

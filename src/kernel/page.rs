@@ -5,7 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -54,6 +54,17 @@ pub enum SortKey {
     Time(DateTime<Utc>),
 }
 
+impl SortKey {
+    /// Whether both databases can hold it. A forged cursor may have what neither row nor column can.
+    fn is_storable(&self) -> bool {
+        match self {
+            Self::Int(_) => true,
+            Self::Text(text) => !text.contains('\0'),
+            Self::Time(time) => (0..10_000).contains(&time.year()),
+        }
+    }
+}
+
 /// A place in a sorted list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Cursor {
@@ -80,6 +91,9 @@ impl Cursor {
         }
         let json = URL_SAFE_NO_PAD.decode(text).map_err(|_| malformed())?;
         let cursor: Self = serde_json::from_slice(&json).map_err(|_| malformed())?;
+        if !cursor.key.is_storable() {
+            return Err(malformed());
+        }
         if cursor.sort != sort {
             return Err(Error::bad_input(
                 argument,

@@ -14,6 +14,7 @@
 #[macro_use]
 mod support;
 
+mod bad_input;
 mod catalog;
 mod constraints;
 mod demo;
@@ -23,6 +24,7 @@ mod explain;
 mod harness;
 mod house;
 mod http;
+mod inventory;
 mod migrations;
 mod schema;
 mod sql_counts;

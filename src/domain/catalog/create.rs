@@ -60,32 +60,16 @@ pub struct CreateVariant {
 /// Refused with everything that is wrong with the input, TAKEN for a slug, NOT_FOUND for a category.
 pub async fn create_product(ctx: &Context, command: CreateProduct) -> Result<ProductId> {
     ctx.require_staff()?;
-    let currency = ctx.platform.shop.currency;
+    let mut product = check(&command, ctx.platform.shop.currency)?;
     let slug_given = command.slug.is_some();
-    let mut product = check(&command, currency)?;
-    let now = ctx.now();
-    let txn = ctx.db().begin().await?;
-    if let Some(id) = command.category_id {
-        require_category(&txn, id, "categoryId").await?;
-    }
-    if !slug_given {
-        product.slug =
-            slug::free::<product::Entity>(&txn, product::Column::Slug, &product.name, "product").await?;
-    }
-    let inserted = insert_products(
-        &txn,
-        std::slice::from_ref(&product),
-        &ctx.actor,
-        "first stock",
-        now,
-    )
-    .await;
-    let ids = inserted.map_err(|error| slug_taken(error, &product.slug))?;
-    txn.commit().await?;
-    let id = ids
-        .first()
-        .copied()
-        .ok_or_else(|| Error::internal(anyhow::anyhow!("a product was not inserted")))?;
+    let mut tries = 1;
+    let id = loop {
+        match insert(ctx, &mut product, slug_given).await {
+            // Somebody took the slug that was made while it was being made.
+            Err(error) if !slug_given && tries < slug::TRIES && slug_clashes(&error) => tries += 1,
+            outcome => break outcome.map_err(slug_taken)?,
+        }
+    };
     ctx.platform
         .catalog_cache
         .forget_product(id, &[&product.slug])
@@ -93,14 +77,31 @@ pub async fn create_product(ctx: &Context, command: CreateProduct) -> Result<Pro
     Ok(id)
 }
 
+async fn insert(ctx: &Context, product: &mut NewProduct, slug_given: bool) -> Result<ProductId> {
+    let txn = ctx.db().begin().await?;
+    if let Some(id) = product.category_id {
+        require_category(&txn, id, "categoryId").await?;
+    }
+    if !slug_given {
+        product.slug =
+            slug::free::<product::Entity>(&txn, product::Column::Slug, &product.name, "product").await?;
+    }
+    let products = std::slice::from_ref(product);
+    let ids = insert_products(&txn, products, &ctx.actor, "first stock", ctx.now()).await?;
+    txn.commit().await?;
+    ids.first()
+        .copied()
+        .ok_or_else(|| Error::internal(anyhow::anyhow!("a product was not inserted")))
+}
+
+fn slug_clashes(error: &Error) -> bool {
+    violates_unique(error, "product", "slug")
+}
+
 /// A clash of slugs, as the database found it.
-pub(super) fn slug_taken(error: Error, slug: &str) -> Error {
-    if violates_unique(&error, "product", "slug") {
-        return Error::refused(
-            ErrorCode::Taken,
-            "slug",
-            format!("another product has the slug {slug:?}"),
-        );
+pub(super) fn slug_taken(error: Error) -> Error {
+    if slug_clashes(&error) {
+        return Error::refused(ErrorCode::Taken, "slug", "another product has this slug");
     }
     error
 }

@@ -33,26 +33,45 @@ pub async fn create_category(ctx: &Context, command: CreateCategory) -> Result<C
     let given = command.slug.as_deref().map(|slug| checker.slug("slug", slug));
     checker.finish()?;
 
+    let mut tries = 1;
+    loop {
+        match insert(ctx, &name, given.as_deref(), command.parent_id).await {
+            // Somebody took the slug that was made while it was being made.
+            Err(error) if given.is_none() && tries < slug::TRIES && slug_clashes(&error) => tries += 1,
+            Err(error) if slug_clashes(&error) => {
+                return Err(Error::refused(
+                    ErrorCode::Taken,
+                    "slug",
+                    "another category has this slug",
+                ));
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn insert(
+    ctx: &Context,
+    name: &str,
+    slug: Option<&str>,
+    parent: Option<CategoryId>,
+) -> Result<CategoryId> {
     let txn = ctx.db().begin().await?;
-    if let Some(parent) = command.parent_id {
+    if let Some(parent) = parent {
         require_category(&txn, parent, "parentId").await?;
         require_room_below(&txn, parent).await?;
     }
-    let slug = match given {
-        Some(slug) => slug,
-        None => slug::free::<category::Entity>(&txn, category::Column::Slug, &name, "category").await?,
+    let slug = match slug {
+        Some(slug) => slug.to_owned(),
+        None => slug::free::<category::Entity>(&txn, category::Column::Slug, name, "category").await?,
     };
-    let inserted = insert_category(&txn, &name, &slug, command.parent_id, ctx.now()).await;
-    let id = inserted.map_err(|error| match violates_unique(&error, "category", "slug") {
-        true => Error::refused(
-            ErrorCode::Taken,
-            "slug",
-            format!("another category has the slug {slug:?}"),
-        ),
-        false => error,
-    })?;
+    let id = insert_category(&txn, name, &slug, parent, ctx.now()).await?;
     txn.commit().await?;
     Ok(id)
+}
+
+fn slug_clashes(error: &Error) -> bool {
+    violates_unique(error, "category", "slug")
 }
 
 async fn require_room_below(txn: &sea_orm::DatabaseTransaction, parent: CategoryId) -> Result<()> {

@@ -14,6 +14,10 @@ const MAX_MADE: usize = 200;
 const FIRST_LOOK: u64 = 16;
 const LONGEST_LOOK: u64 = 1_000;
 
+/// How often to make another slug when somebody else took the one that was free. The lock of [`free`] keeps out
+/// those who make one from the same name, but not a slug that is given, nor another name that ends in a number.
+pub const TRIES: u32 = 10;
+
 /// A free slug made from a name: `mug`, else `mug-2`, `mug-3` and so on; `fallback` where the name has neither
 /// letters nor digits. Until the transaction ends nobody else can make one from the same name.
 pub async fn free<E: EntityTrait>(

@@ -83,10 +83,8 @@ pub async fn update_product(ctx: &Context, id: ProductId, command: UpdateProduct
     if !touched {
         return Ok(());
     }
-    let (slugs, renamed) = ([old.slug.clone(), new.slug.clone()], new.slug.clone());
-    write(&txn, new, ctx.now())
-        .await
-        .map_err(|error| slug_taken(error, &renamed))?;
+    let slugs = [old.slug.clone(), new.slug.clone()];
+    write(&txn, new, ctx.now()).await.map_err(slug_taken)?;
     derived::refresh(&txn, &[id]).await?;
     txn.commit().await?;
     ctx.platform

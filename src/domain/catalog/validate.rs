@@ -76,11 +76,13 @@ impl Checker {
 
     /// The part of a web address: lower-case letters and digits of any script, `-` and `_`.
     pub fn slug(&mut self, path: &str, slug: &str) -> String {
+        let before = self.refusals.len();
         let text = self.text(path, slug);
         let allowed = |c: char| {
             (c.is_alphanumeric() && c.to_lowercase().eq([c])) || matches!(c, '-' | '_') || is_mark(c)
         };
-        if !text.chars().all(allowed) {
+        // One reason is enough: a control character is not allowed either way.
+        if self.refusals.len() == before && !text.chars().all(allowed) {
             self.refuse(
                 ErrorCode::Invalid,
                 path,

@@ -131,9 +131,9 @@ impl ProductFilter {
                 .category
                 .map(|by| by.into_domain("filter.category"))
                 .transpose()?,
-            vendors: self.vendors,
-            product_types: self.product_types,
-            tags: self.tags,
+            vendors: storable_all(self.vendors, "filter.vendors")?,
+            product_types: storable_all(self.product_types, "filter.productTypes")?,
+            tags: storable_all(self.tags, "filter.tags")?,
             price: self.price.map(|price| price.into_domain(shop)).transpose()?,
             in_stock: self.in_stock,
             statuses: self
@@ -141,6 +141,21 @@ impl ProductFilter {
                 .map(|statuses| statuses.into_iter().map(Into::into).collect()),
         })
     }
+}
+
+/// A text to look for. No row has a NUL in one, and PostgreSQL cannot even be asked for it.
+pub(super) fn storable(text: String, argument: &str) -> Result<String> {
+    if text.contains('\0') {
+        return Err(Error::bad_input(argument, "has a NUL character"));
+    }
+    Ok(text)
+}
+
+fn storable_all(texts: Option<Vec<String>>, argument: &str) -> Result<Option<Vec<String>>> {
+    let check = |(i, text): (usize, String)| storable(text, &format!("{argument}.{i}"));
+    texts
+        .map(|texts| texts.into_iter().enumerate().map(check).collect())
+        .transpose()
 }
 
 /// The words of a search, each once; None when nothing was typed.
@@ -172,7 +187,7 @@ impl CategoryBy {
     pub(super) fn into_domain(self, argument: &str) -> Result<CategoryRef> {
         Ok(match self {
             Self::Id(id) => CategoryRef::Id(parse_id(&id, &format!("{argument}.id"))?),
-            Self::Slug(slug) => CategoryRef::Slug(slug),
+            Self::Slug(slug) => CategoryRef::Slug(storable(slug, &format!("{argument}.slug"))?),
         })
     }
 }

@@ -3,7 +3,7 @@
 use async_graphql::{Context, Object};
 
 use super::connection::{CategoryConnection, ProductConnection};
-use super::inputs::{CategoryBy, ProductBy, ProductFilter, ProductSort};
+use super::inputs::{CategoryBy, ProductBy, ProductFilter, ProductSort, storable};
 use super::{Category, Product};
 use crate::domain::catalog::find;
 use crate::domain::catalog::listing::CategoryRef;
@@ -20,7 +20,11 @@ async fn product(ctx: &Context<'_>, by: ProductBy) -> Result<Option<Product>> {
     let loaders = ctx.loaders()?;
     let id = match by {
         ProductBy::Id(id) => Some(parse_id(&id, "by.id")?),
-        ProductBy::Slug(slug) => loaders.load_one(ProductIdBySlug(slug)).await?,
+        ProductBy::Slug(slug) => {
+            loaders
+                .load_one(ProductIdBySlug(storable(slug, "by.slug")?))
+                .await?
+        }
     };
     let Some(id) = id else { return Ok(None) };
     Ok(loaders.load_one(ProductById(id)).await?.map(Product::new))

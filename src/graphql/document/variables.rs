@@ -177,7 +177,25 @@ impl InputTypes {
                 true
             }
         };
-        if fits { Ok(()) } else { Err(needs(name)) }
+        if fits { Ok(()) } else { Err(self.needs(name)) }
+    }
+
+    /// What is needed, in the words of the schema where the type is one of our own scalars.
+    fn needs(&self, name: &str) -> String {
+        let own = !matches!(name, "Int" | "Float" | "String" | "Boolean" | "ID");
+        match self.0.types.get(name) {
+            Some(MetaType::Scalar {
+                description: Some(text),
+                ..
+            }) if own => {
+                let sentence = text
+                    .split_once(". ")
+                    .map_or(text.as_str(), |(sentence, _)| sentence);
+                let sentence = sentence.trim_end_matches('.');
+                format!("not a value of type {name}: {sentence}")
+            }
+            _ => needs(name),
+        }
     }
 
     fn check_field(

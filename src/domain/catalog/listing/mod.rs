@@ -82,12 +82,29 @@ impl Listing {
             SortField::CreatedAt | SortField::Name | SortField::Price => sort,
         };
         let page = page.page(max_page, &sort_name(sort, &filter))?;
+        for (argument, cursor) in [("after", &page.after), ("before", &page.before)] {
+            if cursor
+                .as_ref()
+                .is_some_and(|cursor| !fits(sort.field, &cursor.key))
+            {
+                return Err(Error::bad_input(argument, "is not a cursor of this connection"));
+            }
+        }
         Ok(Self { filter, sort, page })
     }
 
     /// Whether rows are read from the highest key down: a descending list, or the end of an ascending one.
     fn reads_backwards(&self) -> bool {
         self.sort.descending == (self.page.direction == Direction::Forward)
+    }
+}
+
+/// Whether a sort has keys of this kind; a forged cursor may name the sort and have another.
+fn fits(field: SortField, key: &SortKey) -> bool {
+    match field {
+        SortField::CreatedAt => matches!(key, SortKey::Time(_)),
+        SortField::Name => matches!(key, SortKey::Text(_)),
+        SortField::Price | SortField::Relevance => matches!(key, SortKey::Int(_)),
     }
 }
 

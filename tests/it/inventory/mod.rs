@@ -1,0 +1,3 @@
+//! Stock through its API.
+
+mod adjust;
