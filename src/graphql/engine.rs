@@ -1,8 +1,10 @@
 //! Answers requests: checks the document, runs the operation against the clock, and sees to it that
 //! whatever happens becomes an answer of the contract.
 
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Variables};
@@ -103,16 +105,12 @@ impl Engine {
         let operation =
             AssertUnwindSafe(async move { execution::run(&schema, request, context).await }).catch_unwind();
         let outcome = match prepared.kind {
-            OperationType::Mutation => {
-                tokio::time::timeout(self.limits.deadline, to_the_end(operation)).await
-            }
-            _ => tokio::time::timeout(self.limits.deadline, operation).await,
+            OperationType::Mutation => within(self.limits.deadline, to_the_end(operation)).await,
+            _ => within(self.limits.deadline, operation).await,
         };
         match outcome {
-            Ok(Ok(response)) => Answer::of(response, &self.limits),
-            // The panic's text and place have been logged by the hook.
-            Ok(Err(_)) => Answer::internal(),
-            Err(_) => Answer::timeout(),
+            Ok(response) => Answer::of(response, &self.limits),
+            Err(failed) => failed,
         }
     }
 
@@ -143,5 +141,39 @@ where
     match tokio::spawn(operation).await {
         Ok(outcome) => outcome,
         Err(error) => Err(Box::new(error)),
+    }
+}
+
+/// What comes of an operation that may panic, or never end.
+async fn within<T, P>(
+    deadline: Duration,
+    operation: impl Future<Output = Result<T, P>>,
+) -> Result<T, Answer> {
+    match tokio::time::timeout(deadline, operation).await {
+        Ok(Ok(response)) => Ok(response),
+        // The panic's text and place have been logged by the hook.
+        Ok(Err(_)) => Err(Answer::internal()),
+        Err(_) => Err(Answer::timeout()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_and_a_standstill_become_answers() {
+        let second = Duration::from_secs(1);
+        assert_eq!(within(second, async { Ok::<_, ()>(1) }).await.unwrap(), 1);
+        let panics = || AssertUnwindSafe(async { panic!("for the test") }).catch_unwind();
+        let panicked: Result<(), _> = within(second, panics()).await;
+        let apart: Result<(), _> = within(second, to_the_end(panics())).await;
+        let stuck = within(Duration::ZERO, std::future::pending::<Result<(), ()>>()).await;
+        for (outcome, code) in [(panicked, "INTERNAL"), (apart, "INTERNAL"), (stuck, "TIMEOUT")] {
+            let json: serde_json::Value = serde_json::from_slice(&outcome.unwrap_err().to_json()).unwrap();
+            assert_eq!(json["errors"][0]["extensions"]["code"], code);
+            assert_eq!(json.get("data"), None);
+            assert!(!json.to_string().contains("for the test"));
+        }
     }
 }

@@ -113,3 +113,56 @@ fn request_id(request: &Request) -> String {
         .filter(sane)
         .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::routing::get;
+    use http_body_util::BodyExt as _;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::domain::context::Platform;
+    use crate::graphql::engine::Engine;
+    use crate::graphql::schema;
+    use crate::http::Lifecycle;
+    use crate::infra::db::Db;
+    use crate::infra::token::Tokens;
+    use crate::kernel::clock::SystemClock;
+    use crate::kernel::config::{Config, Source};
+
+    async fn shared(folder: &std::path::Path) -> Arc<Shared> {
+        let url = format!("sqlite://{}", folder.join("souk.db").display());
+        let source = Source::read([("DATABASE_URL".to_owned(), url)], folder).unwrap();
+        let config = Config::from_source(&source).unwrap();
+        let db = Db::connect(&config.database).await.unwrap();
+        let clock = Arc::new(SystemClock);
+        let tokens = Tokens::of_config(&config.token, &config.database, clock.clone()).unwrap();
+        let platform = Arc::new(Platform::new(db, clock, config.shop.clone(), &config.cache));
+        let schema = schema::build(&config.limits);
+        Arc::new(Shared {
+            engine: Engine::new(schema, platform, config.limits, false),
+            tokens,
+            config: config.http,
+            environment: config.environment,
+            lifecycle: Lifecycle::default(),
+        })
+    }
+
+    async fn panics() {
+        panic!("for the test")
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered() {
+        let folder = tempfile::tempdir().unwrap();
+        let shared = shared(folder.path()).await;
+        let router = around(Router::new().route("/", get(panics)), &shared).with_state(shared);
+        let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(response.headers().contains_key(REQUEST_ID));
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(body.starts_with(b"{\"errors\":[{\"message\":"), "{body:?}");
+        assert!(!String::from_utf8_lossy(&body).contains("for the test"));
+    }
+}

@@ -1,5 +1,6 @@
 //! Logs: fixed messages with fields, to standard error, which leaves standard output to results.
 
+use std::backtrace::Backtrace;
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
@@ -25,6 +26,11 @@ pub fn start(config: &LogConfig) -> anyhow::Result<()> {
     };
     if started.is_err() {
         tracing::debug!("logging had been started already");
+        return Ok(());
     }
+    // In the log, with the span of the request that it happened in.
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!(panic = %panic, backtrace = %Backtrace::capture(), "panicked");
+    }));
     Ok(())
 }

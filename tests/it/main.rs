@@ -23,6 +23,7 @@ mod exchange;
 mod explain;
 mod harness;
 mod house;
+mod http;
 mod inventory;
 mod migrations;
 mod schema;

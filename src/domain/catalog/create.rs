@@ -22,7 +22,7 @@ use crate::kernel::money::Currency;
 pub const MAX_VARIANTS: usize = 250;
 pub const MAX_OPTIONS: usize = 3;
 /// The largest number of things of one kind: what GraphQL's Int can say.
-pub const MAX_ON_HAND: i64 = i32::MAX as i64;
+pub const MAX_ON_HAND: i64 = 2_147_483_647;
 /// The title of a variant that has nothing to tell it from others.
 pub const ONLY_VARIANT: &str = "Default Title";
 

@@ -72,6 +72,11 @@ impl Lexer<'_> {
                 self.skip_string();
                 Token::Other
             }
+            [b'0'..=b'9' | b'-', rest @ ..] => {
+                let number = |byte: &u8| is_word(*byte) || matches!(byte, b'.' | b'+' | b'-');
+                let length = 1 + rest.iter().take_while(|byte| number(byte)).count();
+                self.advance(length, Token::Word(length))
+            }
             [first, ..] if is_word(*first) => {
                 let length = self.rest.iter().take_while(|byte| is_word(**byte)).count();
                 self.advance(length, Token::Word(length))
@@ -135,7 +140,7 @@ impl Lexer<'_> {
 }
 
 fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+')
+    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 #[cfg(test)]
@@ -156,7 +161,7 @@ mod tests {
             ("", 0),
             ("\u{feff} ,,\t\r\n", 0),
             ("{a}", 3),
-            ("query Q($n: Int! = -5) { a(n: $n) @include(if: true) ...F }", 27),
+            ("query Q($n: Int! = -5) { a(n: $n) @include(if: true) ...F }", 29),
             ("# {{{{ a comment\n{ a }", 3),
             (r#"{ a(s: "{ \" {{ [") }"#, 8),
             ("{ a(s: \"\"\"{ \\\"\"\" {{\n [ \"quoted\" \"\"\") }", 8),
@@ -166,11 +171,7 @@ mod tests {
             ("[1, 2.5e10, $x, ENUM]", 7),
         ];
         for (text, expected) in cases {
-            assert_eq!(
-                tokens(text),
-                expected + usize::from(text.contains("2.5e10")) * 2,
-                "{text}"
-            );
+            assert_eq!(tokens(text), expected, "{text}");
         }
     }
 

@@ -8,6 +8,7 @@ mod lexer;
 mod lists;
 mod measure;
 mod omitted;
+mod positions;
 mod variables;
 mod walk;
 
@@ -99,9 +100,10 @@ pub fn prepare(
     if !introspection && measure::asks_for_schema(&document, &operation) {
         return Err(Violation::at(operation.pos, "Introspection is switched off here.").into());
     }
+    positions::check(&document, &operation, &types.0)?;
     let variables = types.coerce(&operation, variables)?;
     lists::check(&document, &operation, &variables, limits.list_items)?;
-    omitted::strip(&mut document, &mut operation, &variables);
+    omitted::strip(&mut document, &mut operation, &variables, &types.0);
     let kind = operation.node.ty;
     document.operations = match &name {
         None => DocumentOperations::Single(operation),

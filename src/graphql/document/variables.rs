@@ -8,8 +8,8 @@ use async_graphql_value::ConstValue;
 
 use super::coded;
 
-/// The input types of a schema.
-pub struct InputTypes(Registry);
+/// The types of a schema, for what is sent to it.
+pub struct InputTypes(pub(super) Registry);
 
 impl std::fmt::Debug for InputTypes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -32,11 +32,14 @@ impl InputTypes {
         <String as async_graphql::InputType>::create_type_info(&mut registry);
         <async_graphql::ID as async_graphql::InputType>::create_type_info(&mut registry);
         Q::create_type_info(&mut registry);
+        registry.query_type = Q::type_name().into_owned();
         if !M::is_empty() {
             M::create_type_info(&mut registry);
+            registry.mutation_type = Some(M::type_name().into_owned());
         }
         if !S::is_empty() {
             S::create_type_info(&mut registry);
+            registry.subscription_type = Some(S::type_name().into_owned());
         }
         Self(registry)
     }

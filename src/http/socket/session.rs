@@ -28,7 +28,7 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// What comes of an operation.
 enum Event {
-    Answer(Answer),
+    Answer(Box<Answer>),
     /// Nothing more: `complete`.
     End,
 }
@@ -185,7 +185,7 @@ impl Session {
         let events = {
             let id = id.clone();
             answers(Arc::clone(&self.shared), actor, prepared)
-                .map(Event::Answer)
+                .map(|answer| Event::Answer(Box::new(answer)))
                 .chain(stream::once(async { Event::End }))
                 .map(move |event| (id.clone(), event))
         };
@@ -194,14 +194,21 @@ impl Session {
     }
 
     async fn tell(&mut self, socket: &mut WebSocket, id: &str, event: Event) -> Step {
-        match event {
-            Event::Answer(answer @ Answer::Executed(_)) => {
-                let json = String::from_utf8(answer.to_json())
-                    .ok()
-                    .and_then(|json| RawValue::from_string(json).ok());
-                let Some(payload) = json else {
-                    return Err(Some(Close::new(4500, "Internal server error")));
-                };
+        let answer = match event {
+            Event::Answer(answer) => answer,
+            Event::End => {
+                self.end(id);
+                return say(socket, &Say::Complete { id }).await;
+            }
+        };
+        if !matches!(*answer, Answer::Executed(_)) {
+            self.end(id);
+            let payload = answer.errors();
+            return say(socket, &Say::Error { id, payload }).await;
+        }
+        let json = String::from_utf8(answer.to_json()).ok();
+        match json.and_then(|json| RawValue::from_string(json).ok()) {
+            Some(payload) => {
                 say(
                     socket,
                     &Say::Next {
@@ -211,14 +218,7 @@ impl Session {
                 )
                 .await
             }
-            Event::Answer(Answer::Refused(errors) | Answer::Failed(_, errors)) => {
-                self.end(id);
-                say(socket, &Say::Error { id, payload: &errors }).await
-            }
-            Event::End => {
-                self.end(id);
-                say(socket, &Say::Complete { id }).await
-            }
+            None => Err(Some(Close::new(4500, "Internal server error"))),
         }
     }
 

@@ -68,7 +68,7 @@ settings! {
     "SOUK_LIMIT_SOCKET_INIT_TIMEOUT", "10s", "how long a WebSocket may take to send connection_init (4408 beyond)";
     "SOUK_LIMIT_SOCKET_MESSAGE_BYTES", "64KiB", "size of a message on a WebSocket (1009 beyond)";
     "SOUK_LIMIT_SOCKET_OPERATIONS", "50", "operations at once on one WebSocket";
-    "SOUK_LOG", "info", "what is logged: error, warn, info, debug, trace, or per module";
+    "SOUK_LOG", "info,sea_orm_migration=warn,sqlx=warn", "what is logged: error, warn, info, debug, trace, or per module";
     "SOUK_LOG_FORMAT", "pretty", "json or pretty";
 }
 

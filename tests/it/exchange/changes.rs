@@ -201,4 +201,17 @@ both! {
         assert_eq!(stock(shop).await, [["S", "10"], ["M", "20"], ["XL", "0"]]);
         assert_movements_add_up(shop).await;
     }
+
+    async fn two_imports_at_once_make_nothing_twice(shop: &Shop) {
+        let many: String = (0..300).map(|n| format!("p{n},P {n},,,,shopify,{n},{n},,,\n")).collect();
+        let path = file(format!("{}{many}", "Handle,Title,Type,Option1 Value,Variant SKU,Variant Inventory Tracker,\
+            Variant Inventory Qty,Variant Price,Variant Compare At Price,Image Src,Status\n").replace(",,,,shopify", ",Cups,,,shopify"));
+        let other = shop.beside(&[]).await;
+        let (one, two) = tokio::join!(import(shop, path.path()), import(&other, path.path()));
+        other.close().await;
+        assert_eq!(one.products.created + two.products.created, 300);
+        assert_eq!(one.products.unchanged + two.products.unchanged, 300);
+        assert_eq!(shop.rows("SELECT slug FROM category").await, [["cups"]]);
+        assert_movements_add_up(shop).await;
+    }
 }

@@ -17,9 +17,10 @@ fn files(kind: &str) -> Vec<PathBuf> {
         .join("../shared/data")
         .join(kind);
     let Ok(entries) = std::fs::read_dir(&folder) else {
+        let excused = std::env::var_os("SOUK_TEST_WITHOUT_SAMPLES").is_some();
         assert!(
-            std::env::var_os("CI").is_none(),
-            "{} is missing",
+            std::env::var_os("CI").is_none() || excused,
+            "{} is missing: set SOUK_TEST_WITHOUT_SAMPLES where it cannot be had",
             folder.display()
         );
         // Past the test runner, which hides what tests that pass print.

@@ -17,6 +17,7 @@
 
 mod batches;
 mod category;
+mod check;
 mod columns;
 mod encoding;
 mod error;

@@ -1,0 +1,124 @@
+//! Clients that are slow, greedy or broken, over real connections.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::support::{Server, Shop};
+
+/// Sends bytes, then reads until the server closes.
+async fn exchange(server: &Server, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    read(&mut stream).await
+}
+
+async fn read(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    let reading = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer));
+    // A reset is a way to close, too.
+    let _ = reading.await.expect("the server closes the connection");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn post(body: &str) -> String {
+    format!(
+        "POST /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+const QUERY: &str = r#"{"query": "{ __typename }"}"#;
+
+both! {
+    async fn whoever_never_finishes_the_headers_is_cut_off(shop: &Shop) {
+        let server = shop.serve(&[("SOUK_LIMIT_HEADER_TIMEOUT", "300ms")]).await;
+        for start in ["", "P", "PRI * HTT", "GET /health/live HTTP/1.1\r\nhost: x\r\n"] {
+            let begun = Instant::now();
+            exchange(&server, start.as_bytes()).await;
+            assert!(begun.elapsed() < Duration::from_secs(3), "{start:?}: {:?}", begun.elapsed());
+        }
+        // One header after the other, each in time, all of them too slow.
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(b"GET /health/live HTTP/1.1\r\n").await.unwrap();
+        let begun = Instant::now();
+        while stream.write_all(b"x-a: b\r\n").await.is_ok() {
+            assert!(begun.elapsed() < Duration::from_secs(5));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert!(exchange(&server, post(QUERY).as_bytes()).await.contains("200 OK"));
+        server.stop().await;
+    }
+
+    async fn headers_are_limited_in_size_and_number(shop: &Shop) {
+        let server = shop.serve(&[("SOUK_LIMIT_HEADER_BYTES", "16KiB")]).await;
+        let large = format!("GET /health/live HTTP/1.1\r\nhost: x\r\nx-large: {}\r\n\r\n", "x".repeat(20_000));
+        assert!(exchange(&server, large.as_bytes()).await.starts_with("HTTP/1.1 431"));
+        let many = format!("GET /health/live HTTP/1.1\r\nhost: x\r\n{}\r\n", "x-a: b\r\n".repeat(200));
+        assert!(exchange(&server, many.as_bytes()).await.starts_with("HTTP/1.1 431"));
+        server.stop().await;
+    }
+
+    async fn a_body_that_drips_is_refused(shop: &Shop) {
+        let server = shop.serve(&[("SOUK_LIMIT_BODY_TIMEOUT", "300ms")]).await;
+        let request = post(QUERY);
+        let answer = exchange(&server, request.as_bytes().split_at(request.len() - 5).0).await;
+        assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+        server.stop().await;
+    }
+
+    async fn a_body_too_large_is_refused_before_it_is_sent(shop: &Shop) {
+        let server = shop.serve(&[]).await;
+        let head = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100000000\r\nconnection: close\r\n\r\n";
+        assert!(exchange(&server, head.as_bytes()).await.starts_with("HTTP/1.1 413"));
+        server.stop().await;
+    }
+
+    async fn connections_beyond_the_limit_wait_their_turn(shop: &Shop) {
+        let server = shop.serve(&[("SOUK_LIMIT_CONNECTIONS", "1")]).await;
+        let first = TcpStream::connect(server.address).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let mut second = TcpStream::connect(server.address).await.unwrap();
+        second.write_all(post(QUERY).as_bytes()).await.unwrap();
+        let mut byte = [0];
+        let early = tokio::time::timeout(Duration::from_millis(200), second.read(&mut byte)).await;
+        assert!(early.is_err(), "the second is not served while the first is there");
+        drop(first);
+        assert!(read(&mut second).await.contains("200 OK"));
+        server.stop().await;
+    }
+
+    async fn what_is_in_flight_finishes_and_nothing_new_begins(shop: &Shop) {
+        let server = shop.serve(&[]).await;
+        let address = server.address;
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        let request = post(QUERY);
+        let (head, rest) = request.split_at(request.len() - 5);
+        slow.write_all(head.as_bytes()).await.unwrap();
+        // Idle, between two requests.
+        let mut idle = TcpStream::connect(address).await.unwrap();
+        idle.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut some = [0; 15];
+        idle.read_exact(&mut some).await.unwrap();
+        let stopping = tokio::spawn(server.stop());
+        read(&mut idle).await;
+        assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
+        slow.write_all(rest.as_bytes()).await.unwrap();
+        assert!(read(&mut slow).await.contains(r#"{"data":{"__typename":"Query"}}"#));
+        stopping.await.unwrap();
+    }
+
+    async fn before_it_stops_it_is_no_longer_ready(shop: &Shop) {
+        let server = shop.serve(&[("SOUK_SHUTDOWN_DELAY", "1s")]).await;
+        let address = server.address;
+        let stopping = tokio::spawn(server.stop());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET /health/ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+        let answer = read(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 503") && answer.contains(&json!("stopping").to_string()), "{answer}");
+        stopping.await.unwrap();
+    }
+}

@@ -1,0 +1,169 @@
+//! The binary: how it starts, what it says, and how it ends.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+fn souk(folder: &TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_souk"));
+    command
+        .current_dir(folder.path())
+        .env_clear()
+        .stdin(Stdio::null());
+    command
+}
+
+fn output(folder: &TempDir, arguments: &[&str], settings: &[(&str, &str)]) -> (Option<i32>, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = souk(folder)
+        .args(arguments)
+        .envs(settings.iter().copied())
+        .output()
+        .unwrap();
+    (
+        status.code(),
+        String::from_utf8(stdout).unwrap(),
+        String::from_utf8(stderr).unwrap(),
+    )
+}
+
+fn wait_for(child: &mut Child) -> Option<i32> {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(20) {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    panic!("it does not end");
+}
+
+#[test]
+fn a_bad_setting_is_named_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    for (setting, value, expected) in [
+        ("SOUK_LISTEN", "nonsense", "souk: SOUK_LISTEN: "),
+        (
+            "SOUK_LISTE",
+            "127.0.0.1:1",
+            "souk: SOUK_LISTE is not a setting, did you mean SOUK_LISTEN?",
+        ),
+        ("DATABASE_URL", "mysql://x", "souk: DATABASE_URL: "),
+        (
+            "DATABASE_URL",
+            "sqlite:///nowhere/souk.db",
+            "souk: DATABASE_URL: ",
+        ),
+        ("SOUK_ENV", "production", "souk: SOUK_JWT_SECRET: "),
+        ("SOUK_LOG", "=[", "souk: SOUK_LOG: "),
+    ] {
+        let mut settings = vec![("SOUK_LISTEN", "127.0.0.1:0")];
+        settings.push((setting, value));
+        let (status, stdout, stderr) = output(&folder, &["serve"], &settings);
+        assert_eq!(status, Some(1), "{setting}={value}: {stderr}");
+        assert!(stderr.starts_with(expected), "{setting}={value}: {stderr}");
+        assert_eq!((stderr.lines().count(), stdout.as_str()), (1, ""), "{stderr}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_told_apart_from_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["nonsense"][..],
+        &["migrate"],
+        &["migrate", "down", "--steps", "0"],
+        &["user", "token"],
+        &["user", "token", "--role", "king"],
+    ] {
+        assert_eq!(output(&folder, arguments, &[]).0, Some(2), "{arguments:?}");
+    }
+    assert_eq!(output(&folder, &["serve", "--help"], &[]).0, Some(0));
+    assert!(output(&folder, &["schema"], &[]).1.contains("type Query {"));
+}
+
+#[test]
+fn migrations_go_up_and_down_and_an_unknown_one_stops_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| output(&folder, arguments, &[("SOUK_LOG", "error")]);
+    assert_eq!(run(&["migrate", "status"]).0, Some(1));
+    assert_eq!(run(&["migrate", "up"]).0, Some(0));
+    let (status, steps, _) = run(&["migrate", "status"]);
+    assert!(
+        status == Some(0) && steps.lines().all(|line| line.starts_with("taken")),
+        "{steps}"
+    );
+    let all = steps.lines().count().to_string();
+    assert_eq!(run(&["migrate", "down", "--steps", &all]).0, Some(0));
+    assert_eq!(run(&["migrate", "up"]).0, Some(0));
+}
+
+#[test]
+fn tokens_are_printed_in_development_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let (status, token, _) = output(&folder, &["user", "token", "--role", "staff"], &[]);
+    assert_eq!((status, token.trim().split('.').count()), (Some(0), 3));
+    let settings = [
+        ("SOUK_ENV", "production"),
+        ("SOUK_JWT_SECRET", "0e1c87b3a95d42f6b8d7c1e05f3a2946"),
+    ];
+    let (status, token, stderr) = output(&folder, &["user", "token", "--role", "staff"], &settings);
+    assert_eq!((status, token.as_str()), (Some(1), ""));
+    assert!(stderr.contains("development only"), "{stderr}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_lets_what_is_in_flight_finish() {
+    for signal in ["-TERM", "-INT"] {
+        let folder = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let address = format!("127.0.0.1:{port}");
+        let mut child = souk(&folder)
+            .env("SOUK_LISTEN", &address)
+            .env("SOUK_LOG", "error")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        assert_eq!(line, format!("GraphiQL: http://localhost:{port}/graphiql\n"));
+
+        let body = r#"{"query": "{ products(first: 3) { totalCount } }"}"#;
+        let mut stream = TcpStream::connect(&address).unwrap();
+        write!(stream, "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len()).unwrap();
+        stream.write_all(&body.as_bytes()[..10]).unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(
+            Command::new("kill")
+                .args([signal, &child.id().to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(TcpStream::connect(&address).is_err(), "nobody listens any more");
+        assert_eq!(child.try_wait().unwrap(), None, "it waits for the request");
+        stream.write_all(&body.as_bytes()[10..]).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(
+            answer.starts_with("HTTP/1.1 200") && answer.contains("\"totalCount\":"),
+            "{answer}"
+        );
+        assert_eq!(wait_for(&mut child), Some(0), "{signal}");
+    }
+}

@@ -1,0 +1,250 @@
+//! graphql-transport-ws, event by event, over real sockets.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use souk::kernel::actor::Role;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::support::{Server, Shop};
+
+struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Socket {
+    async fn open(server: &Server) -> Self {
+        Self::open_with(server, &[("sec-websocket-protocol", "graphql-transport-ws")])
+            .await
+            .unwrap()
+    }
+
+    /// The status when it is refused.
+    async fn open_with(server: &Server, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
+        let mut request = format!("ws://{}/graphql/ws", server.address)
+            .into_client_request()
+            .unwrap();
+        for (name, value) in headers {
+            request
+                .headers_mut()
+                .insert(*name, HeaderValue::from_str(value).unwrap());
+        }
+        match connect_async(request).await {
+            Ok((socket, _)) => Ok(Self(socket)),
+            Err(tokio_tungstenite::tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Opened, and greeted as nobody in particular.
+    async fn ready(server: &Server) -> Self {
+        let mut socket = Self::open(server).await;
+        socket.say(json!({"type": "connection_init"})).await;
+        assert_eq!(socket.hear().await, json!({"type": "connection_ack"}));
+        socket
+    }
+
+    async fn send(&mut self, message: Message) {
+        self.0.send(message).await.unwrap();
+    }
+
+    async fn say(&mut self, message: Value) {
+        self.send(Message::Text(message.to_string().into())).await;
+    }
+
+    async fn next(&mut self) -> Option<Message> {
+        let next = tokio::time::timeout(Duration::from_secs(20), self.0.next()).await;
+        next.expect("the server says something")
+            .map(|message| message.unwrap())
+    }
+
+    async fn hear(&mut self) -> Value {
+        match self.next().await {
+            Some(Message::Text(text)) => serde_json::from_str(&text).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// How the server closes, whatever it says before.
+    async fn closed(&mut self) -> (u16, String) {
+        loop {
+            match self.next().await {
+                Some(Message::Close(Some(frame))) => return (frame.code.into(), frame.reason.to_string()),
+                Some(Message::Close(None)) | None => panic!("closed without a word"),
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+fn subscribe(id: &str, query: &str) -> Value {
+    json!({"type": "subscribe", "id": id, "payload": {"query": query}})
+}
+
+const ASK: &str = "{ __typename }";
+
+both! {
+    async fn queries_are_answered_and_ids_are_free_again(shop: &Shop) {
+        let server = shop.serve(&[]).await;
+        let mut socket = Socket::ready(&server).await;
+        for _ in 0..2 {
+            socket.say(subscribe("a", ASK)).await;
+            assert_eq!(socket.hear().await, json!({"type": "next", "id": "a", "payload": {"data": {"__typename": "Query"}}}));
+            assert_eq!(socket.hear().await, json!({"type": "complete", "id": "a"}));
+        }
+        socket.say(subscribe("b", "{ products(first: -1) { nodes { id } } }")).await;
+        let next = socket.hear().await;
+        assert_eq!((&next["type"], &next["payload"]["errors"][0]["extensions"]["code"]), (&json!("next"), &json!("BAD_USER_INPUT")));
+        assert_eq!(socket.hear().await["type"], "complete");
+        // Before anything is executed: an error, and no complete after it.
+        for query in ["{ nonsense }", "{", "subscription { __typename }"] {
+            socket.say(subscribe("c", query)).await;
+            let error = socket.hear().await;
+            assert_eq!((&error["type"], &error["id"]), (&json!("error"), &json!("c")), "{query}");
+            assert!(error["payload"][0]["extensions"]["code"].is_string(), "{error}");
+        }
+        socket.say(json!({"type": "ping", "payload": {"x": 1}})).await;
+        assert_eq!(socket.hear().await, json!({"type": "pong", "payload": {"x": 1}}));
+        socket.say(json!({"type": "complete", "id": "unknown"})).await;
+        socket.say(json!({"type": "pong"})).await;
+        socket.say(json!({"type": "ping"})).await;
+        assert_eq!(socket.hear().await, json!({"type": "pong"}));
+        server.stop().await;
+    }
+
+    async fn pings_are_answered_before_the_greeting(shop: &Shop) {
+        let server = shop.serve(&[]).await;
+        let mut socket = Socket::open(&server).await;
+        socket.say(json!({"type": "ping"})).await;
+        assert_eq!(socket.hear().await, json!({"type": "pong"}));
+        socket.send(Message::Ping(vec![1].into())).await;
+        assert_eq!(socket.next().await, Some(Message::Pong(vec![1].into())));
+        server.stop().await;
+    }
+
+    async fn whoever_does_not_keep_to_the_protocol_is_shown_out(shop: &Shop) {
+        let server = shop.serve(&[]).await;
+        let text = |text: &str| Message::Text(text.to_owned().into());
+        for (message, code) in [
+            (text("nonsense"), 4400),
+            (text("{}"), 4400),
+            (text("[]"), 4400),
+            (text(r#"{"type": "nonsense"}"#), 4400),
+            (text(r#"{"type": "next", "id": "a", "payload": {}}"#), 4400),
+            (text(r#"{"type": "connection_ack"}"#), 4400),
+            (text(r#"{"type": "connection_init"}"#), 4429),
+            (text(r#"{"type": "subscribe"}"#), 4400),
+            (text(r#"{"type": "subscribe", "id": 1, "payload": {"query": "{ __typename }"}}"#), 4400),
+            (text(r#"{"type": "subscribe", "id": "", "payload": {"query": "{ __typename }"}}"#), 4400),
+            (text(r#"{"type": "subscribe", "id": "a", "payload": {}}"#), 4400),
+            (text(r#"{"type": "subscribe", "id": "a", "payload": {"query": "{ __typename }", "variables": [7]}}"#), 4400),
+            (text(r#"{"type": "ping", "payload": 1}"#), 4400),
+            (text(&format!(r#"{{"type": "ping", "payload": {}}}"#, "[".repeat(1000))), 4400),
+            (Message::Binary(vec![1].into()), 4400),
+            (text(&"x".repeat(70_000)), 1009),
+        ] {
+            let mut socket = Socket::ready(&server).await;
+            let shown = format!("{message:.80}");
+            socket.send(message).await;
+            let (closed, reason) = socket.closed().await;
+            assert_eq!(closed, code, "{shown}: {reason}");
+            assert!(!reason.is_empty(), "{shown}");
+        }
+        server.stop().await;
+    }
+
+    async fn who_one_is_comes_first_and_in_time(shop: &Shop) {
+        let server = shop.serve(&[("SOUK_LIMIT_SOCKET_INIT_TIMEOUT", "300ms")]).await;
+        let mut silent = Socket::open(&server).await;
+        assert_eq!(silent.closed().await, (4408, "Connection initialisation timeout".to_owned()));
+        let mut hasty = Socket::open(&server).await;
+        hasty.say(subscribe("a", ASK)).await;
+        assert_eq!(hasty.closed().await, (4401, "Unauthorized".to_owned()));
+        for authorization in ["nonsense", "Bearer nonsense", ""] {
+            let mut socket = Socket::open(&server).await;
+            socket.say(json!({"type": "connection_init", "payload": {"authorization": authorization}})).await;
+            assert_eq!(socket.closed().await, (4403, "Forbidden".to_owned()), "{authorization}");
+        }
+        let mut staff = Socket::open(&server).await;
+        let bearer = format!("Bearer {}", shop.token(Role::Staff));
+        staff.say(json!({"type": "connection_init", "payload": {"authorization": bearer}})).await;
+        assert_eq!(staff.hear().await["type"], "connection_ack");
+        let statuses = "{ products(first: 1, filter: {statuses: [DRAFT]}) { totalCount } }";
+        staff.say(subscribe("a", statuses)).await;
+        assert_eq!(staff.hear().await["payload"]["data"]["products"]["totalCount"], 0);
+        server.stop().await;
+    }
+
+    async fn an_id_is_used_once_at_a_time_and_operations_are_counted(shop: &Shop) {
+        let server = shop.serve(&[("SOUK_LIMIT_SOCKET_OPERATIONS", "2")]).await;
+        let slow = "{ products(first: 100) { totalCount nodes { id } } }";
+        let mut socket = Socket::ready(&server).await;
+        // Sent as one packet's worth, so that the first is still running.
+        for id in ["a", "a"] {
+            socket.0.feed(Message::Text(subscribe(id, slow).to_string().into())).await.unwrap();
+        }
+        socket.0.flush().await.unwrap();
+        assert_eq!(socket.closed().await, (4409, "Subscriber for a already exists".to_owned()));
+        let mut socket = Socket::ready(&server).await;
+        for id in ["a", "b", "c"] {
+            socket.0.feed(Message::Text(subscribe(id, slow).to_string().into())).await.unwrap();
+        }
+        socket.0.flush().await.unwrap();
+        let mut throttled = 0;
+        for _ in 0..5 {
+            let message = socket.hear().await;
+            throttled += usize::from(message["payload"][0]["extensions"]["code"] == "THROTTLED");
+        }
+        assert_eq!(throttled, 1);
+        server.stop().await;
+    }
+
+    async fn only_pages_that_may_call_the_api_may_open_sockets(shop: &Shop) {
+        let server = shop.serve(&[("SOUK_CORS_ORIGINS", "https://shop.example"), ("SOUK_PUBLIC_URL", "https://api.example")]).await;
+        let protocol = ("sec-websocket-protocol", "graphql-transport-ws");
+        for (origin, status) in [
+            ("https://shop.example", None),
+            ("https://api.example", None),
+            ("http://localhost:8080", None),
+            ("http://127.0.0.1:8080", None),
+            ("https://evil.example", Some(403)),
+            ("http://shop.example", Some(403)),
+            ("http://localhost:3000", Some(403)),
+            ("null", Some(403)),
+        ] {
+            let opened = Socket::open_with(&server, &[protocol, ("origin", origin)]).await;
+            assert_eq!(opened.err(), status, "{origin}");
+        }
+        server.stop().await;
+    }
+
+    async fn another_subprotocol_is_not_acceptable(shop: &Shop) {
+        let server = shop.serve(&[]).await;
+        let mut socket = Socket::open_with(&server, &[]).await.unwrap();
+        assert_eq!(socket.closed().await, (4406, "Subprotocol not acceptable".to_owned()));
+        assert_eq!(shop.get("/graphql/ws", &[]).await.status.as_u16() / 100, 4);
+        server.stop().await;
+    }
+
+    async fn the_server_says_goodbye(shop: &Shop) {
+        let server = shop.serve(&[]).await;
+        let mut socket = Socket::ready(&server).await;
+        let stopping = tokio::spawn(server.stop());
+        assert_eq!(socket.closed().await, (1001, "Going away".to_owned()));
+        drop(socket);
+        stopping.await.unwrap();
+    }
+
+    async fn a_socket_counts_as_a_connection(shop: &Shop) {
+        let server = shop.serve(&[("SOUK_LIMIT_CONNECTIONS", "1")]).await;
+        let socket = Socket::ready(&server).await;
+        let second = tokio::time::timeout(Duration::from_millis(300), Socket::open(&server)).await;
+        assert!(second.is_err(), "the second waits for the first to go");
+        drop(socket);
+        Socket::ready(&server).await;
+        server.stop().await;
+    }
+}
