@@ -6,6 +6,7 @@
 
 mod lexer;
 mod lists;
+mod literals;
 mod measure;
 mod omitted;
 mod positions;
@@ -101,6 +102,7 @@ pub fn prepare(
         return Err(Violation::at(operation.pos, "Introspection is switched off here.").into());
     }
     positions::check(&document, &operation, &types.0)?;
+    literals::check(&document, &operation, types)?;
     let variables = types.coerce(&operation, variables)?;
     lists::check(&document, &operation, &variables, limits.list_items)?;
     omitted::strip(&mut document, &mut operation, &variables, &types.0);

@@ -129,7 +129,12 @@ impl InputTypes {
         Ok(())
     }
 
-    fn check_named(&self, name: &str, value: &ConstValue, place: &mut String) -> Result<(), String> {
+    pub(super) fn check_named(
+        &self,
+        name: &str,
+        value: &ConstValue,
+        place: &mut String,
+    ) -> Result<(), String> {
         let fits = match self.0.types.get(name) {
             Some(MetaType::InputObject {
                 input_fields, oneof, ..
@@ -181,7 +186,7 @@ impl InputTypes {
     }
 
     /// What is needed, in the words of the schema where the type is one of our own scalars.
-    fn needs(&self, name: &str) -> String {
+    pub(super) fn needs(&self, name: &str) -> String {
         let own = !matches!(name, "Int" | "Float" | "String" | "Boolean" | "ID");
         match self.0.types.get(name) {
             Some(MetaType::Scalar {

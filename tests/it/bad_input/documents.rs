@@ -96,4 +96,32 @@ pub(super) const CASES: &[(&str, &str)] = &[
         "mutation { inventoryAdjust(input: {variantId: \"x\", delta: \"1\", reason: \"r\", idempotencyKey: \"k\"}) { userErrors { code } } }",
         VALIDATION,
     ),
+    ("query($s: String) { product(by: {slug: $s}) { id } }", VALIDATION),
+    ("query($i: ID) { node(id: $i) { id } }", VALIDATION),
+    (
+        "query($t: [String]) { products(filter: {tags: $t}) { nodes { id } } }",
+        VALIDATION,
+    ),
+    (
+        "query($f: String) { ...F } fragment F on Query { products(sort: {field: $f}) { nodes { id } } }",
+        VALIDATION,
+    ),
+    (
+        "{ ... on Query { products(first: 5.0) { nodes { id } } } }",
+        VALIDATION,
+    ),
+];
+
+/// What looks odd and is right.
+pub(super) const GOOD: &[&str] = &[
+    "query($n: Int = null) { products(first: $n) { nodes { id } } }",
+    "query($d: SortDirection) { products(sort: {field: NAME, direction: $d}) { nodes { id } } }",
+    "query($f: ProductSortField = NAME) { products(sort: {field: $f}) { nodes { id } } }",
+    "query($t: [String!]!) { products(filter: {tags: $t}) { nodes { id } } }",
+    "query($t: [String!]) { products(filter: {tags: $t}) { nodes { id } } }",
+    "query($t: String!) { products(filter: {tags: [$t]}) { nodes { id } } }",
+    "query($n: Int!) { product(by: {slug: \"mug\"}) { ...P } } fragment P on Product { variants(first: $n) { id } }",
+    "{ products(filter: {tags: \"tea\", ids: [], price: {min: 5, max: \"6\"}, statuses: ACTIVE}) { nodes { id } } }",
+    "{ __type(name: \"Product\") { fields(includeDeprecated: true) { name } } }",
+    "query($yes: Boolean!) { shop @include(if: $yes) { name } }",
 ];

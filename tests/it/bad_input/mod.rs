@@ -370,6 +370,21 @@ both! {
         }
     }
 
+    async fn odd_documents_that_are_right_are_answered(shop: &Shop) {
+        furnish(shop).await;
+        let variables = json!({"t": "tea", "n": 1, "yes": true});
+        for document in documents::GOOD {
+            let mut variables = variables.clone();
+            if document.contains("$t: [String!]!") {
+                variables["t"] = json!(["tea"]);
+            } else if document.contains("$t: [String!])") || document.contains("$n: Int =") {
+                variables = json!({});
+            }
+            let (status, answer) = send(shop, document, &variables).await;
+            assert_eq!((status, &answer["errors"]), (StatusCode::OK, &Value::Null), "{document}");
+        }
+    }
+
     async fn bad_documents_are_refused_before_they_run(shop: &Shop) {
         furnish(shop).await;
         let before = state(shop).await;
