@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use sea_orm::EntityTrait as _;
 use url::Url;
 
-use super::description::{MAX_DESCRIPTION, sanitise};
+use super::description::{MAX_DESCRIPTION, sanitise_bounded};
 use super::insert::{NewImage, NewProduct, NewVariant, insert_products};
 use super::slug;
 use super::validate::Checker;
@@ -146,9 +146,14 @@ pub(super) fn description(checker: &mut Checker, html: &str) -> String {
     if html.chars().count() > MAX_DESCRIPTION {
         return String::new();
     }
-    let clean = sanitise(&html);
-    // Escaping can make it longer.
-    checker.bounded("description", &clean, 0, MAX_DESCRIPTION)
+    match sanitise_bounded(&html) {
+        // Escaping can make it longer.
+        Ok(clean) => checker.bounded("description", &clean, 0, MAX_DESCRIPTION),
+        Err(error) => {
+            checker.refuse(ErrorCode::TooLong, "description", error.to_string());
+            String::new()
+        }
+    }
 }
 
 fn images(urls: Vec<String>) -> Vec<NewImage> {

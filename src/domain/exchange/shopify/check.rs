@@ -8,7 +8,7 @@ use super::reader::Record;
 use super::report::Note;
 use super::row::{self, MAX_ALT, MAX_STOCK, MAX_TEXT};
 use super::{MAX_IMAGES, MAX_VARIANTS, NO_OPTION, NO_OPTION_VALUE};
-use crate::domain::catalog::description::{MAX_DESCRIPTION, sanitise};
+use crate::domain::catalog::description::{MAX_DESCRIPTION, sanitise_bounded};
 use crate::domain::catalog::shelves::MAX_DEPTH;
 use crate::kernel::money::Currency;
 
@@ -109,9 +109,11 @@ impl<'a> Checker<'a> {
                 "Title is blank on the first row of the product",
             ));
         }
-        let body = self.columns.get(row, Column::Body).map(sanitise);
-        let body = body
-            .and_then(|body| self.or_note(row, Column::Body.name(), row::limited(&body, MAX_DESCRIPTION)));
+        let body = self.columns.get(row, Column::Body).map(|html| {
+            let clean = sanitise_bounded(html).map_err(|error| error.to_string())?;
+            row::limited(&clean, MAX_DESCRIPTION)
+        });
+        let body = body.and_then(|body| self.or_note(row, Column::Body.name(), body));
         let tags = self.columns.get(row, Column::Tags).map(row::tags);
         let status = self.columns.filled(row, Column::Status).map(row::status);
         let published = self.columns.filled(row, Column::Published).map(row::yes_or_no);
