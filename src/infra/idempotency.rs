@@ -24,6 +24,9 @@ pub const REMEMBERED_FOR: chrono::Duration = chrono::Duration::hours(24);
 /// How long the second of two requests waits for the first.
 const WAIT: &str = "SET LOCAL lock_timeout = '5s'";
 
+/// What comes after the claim waits as everybody does.
+const WAIT_NO_LONGER: &str = "SET LOCAL lock_timeout TO DEFAULT";
+
 const MAX_KEY: usize = 255;
 
 /// A request that carries an idempotency key.
@@ -99,6 +102,9 @@ impl<'a> Request<'a> {
             .exec_without_returning(txn)
             .await
             .map_err(in_progress)?;
+        if txn.get_database_backend() == DatabaseBackend::Postgres {
+            txn.execute_unprepared(WAIT_NO_LONGER).await?;
+        }
         if inserted == 1 {
             Ok(Claim::New)
         } else {
