@@ -121,7 +121,7 @@ fn may_open(shared: &Shared, headers: &HeaderMap) -> bool {
         || shared.environment == Environment::Development && is_this_machine(origin, config.listen.port())
 }
 
-/// A developer calls it localhost, 127.0.0.1 or [::1].
+/// A developer calls it localhost, 127.0.0.1 or `[::1]`.
 fn is_this_machine(origin: &str, port: u16) -> bool {
     Url::parse(origin).is_ok_and(|url| {
         let local = match url.host() {
