@@ -44,7 +44,7 @@ impl App {
         let tokens = Tokens::of_config(&config.token, &config.database, Arc::clone(&clock))?;
         let platform = Arc::new(Platform::new(db, clock, config.shop.clone(), &config.cache));
         let engine = Engine::new(
-            schema::build(&config.limits),
+            schema::build(&config.limits, config.http.introspection),
             Arc::clone(&platform),
             config.limits.clone(),
             config.http.introspection,

@@ -92,10 +92,7 @@ impl Engine {
             OperationType::Query => Context::reading(actor, Arc::clone(&self.platform)),
             OperationType::Mutation => Context::writing(actor, Arc::clone(&self.platform)),
             OperationType::Subscription => {
-                return Answer::refused(
-                    "GRAPHQL_VALIDATION_FAILED",
-                    "Subscriptions are answered over /graphql/ws only.",
-                );
+                return Answer::refused("GRAPHQL_VALIDATION_FAILED", "The schema has no subscriptions.");
             }
         };
         let mut request = Request::new(String::new()).variables(prepared.variables);

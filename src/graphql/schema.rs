@@ -19,11 +19,18 @@ pub struct Query(NodeQuery, ShopQuery, CatalogQuery);
 #[derive(Debug, Default, MergedObject)]
 pub struct Mutation(CatalogMutation, InventoryMutation);
 
-/// Builds the schema with the limits that resolvers keep.
-pub fn build(limits: &LimitsConfig) -> ShopSchema {
-    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+/// Builds the schema with the limits that resolvers keep. `open` is for those who may read the schema: only they are
+/// told what a misspelt name was meant to be.
+pub fn build(limits: &LimitsConfig, open: bool) -> ShopSchema {
+    let schema = Schema::build(Query::default(), Mutation::default(), EmptySubscription)
         .data(Limits::from(limits))
-        .finish()
+        // The lexer has counted brackets before; the library's own limit would be a second, unsettable one.
+        .limit_recursive_depth(limits.nesting);
+    if open {
+        schema.finish()
+    } else {
+        schema.disable_suggestions().finish()
+    }
 }
 
 /// The schema as text, sorted, so that two of them can be compared line by line.

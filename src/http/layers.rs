@@ -139,7 +139,7 @@ mod tests {
         let clock = Arc::new(SystemClock);
         let tokens = Tokens::of_config(&config.token, &config.database, clock.clone()).unwrap();
         let platform = Arc::new(Platform::new(db, clock, config.shop.clone(), &config.cache));
-        let schema = schema::build(&config.limits);
+        let schema = schema::build(&config.limits, true);
         Arc::new(Shared {
             engine: Engine::new(schema, platform, config.limits, false),
             tokens,

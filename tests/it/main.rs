@@ -17,6 +17,7 @@ mod support;
 mod bad_input;
 mod catalog;
 mod constraints;
+mod cost;
 mod demo;
 mod documents;
 mod exchange;

@@ -2,8 +2,9 @@
 //! it is larger than a storefront's ever is.
 //!
 //! Outermost first: tokens and brackets while lexing, then parsing, then the size of the selected
-//! operation with its fragments spread, then the input. Everything here is linear in the text.
+//! operation with its fragments spread, then the input, then the size of what it asks for. Everything here is linear in the text.
 
+mod cost;
 mod lexer;
 mod lists;
 mod literals;
@@ -105,6 +106,7 @@ pub fn prepare(
     literals::check(&document, &operation, types)?;
     let variables = types.coerce(&operation, variables)?;
     lists::check(&document, &operation, &variables, limits.list_items)?;
+    cost::check(&document, &operation, &variables, &types.0, limits.cost)?;
     omitted::strip(&mut document, &mut operation, &variables, &types.0);
     let kind = operation.node.ty;
     document.operations = match &name {
@@ -119,13 +121,19 @@ pub fn prepare(
     })
 }
 
+/// What an error may repeat of a name that was sent.
+fn short(name: &str) -> &str {
+    const LONGEST: usize = 100;
+    name.get(..name.floor_char_boundary(LONGEST)).unwrap_or_default()
+}
+
 /// Takes the operation that is meant out of the document, and away with what only the others use.
 fn select(
     document: &mut ExecutableDocument,
     wanted: Option<&str>,
 ) -> Result<(Option<String>, Positioned<OperationDefinition>), Violation> {
     refuse_unused_fragments(document)?;
-    let unknown = |name: &str| Violation::new(format!("The document has no operation \"{name}\"."));
+    let unknown = |name: &str| Violation::new(format!("The document has no operation \"{}\".", short(name)));
     let operations = std::mem::replace(&mut document.operations, DocumentOperations::Multiple([].into()));
     let (name, operation) = match (operations, wanted.filter(|name| !name.is_empty())) {
         (DocumentOperations::Single(operation), None) => return Ok((None, operation)),

@@ -6,7 +6,7 @@ use async_graphql::registry::{MetaInputValue, MetaType, MetaTypeName, Registry};
 use async_graphql::{ObjectType, Positioned, Schema, ServerError, SubscriptionType, Variables};
 use async_graphql_value::ConstValue;
 
-use super::coded;
+use super::{coded, short};
 
 /// The types of a schema, for what is sent to it.
 pub struct InputTypes(pub(super) Registry);
@@ -149,7 +149,7 @@ impl InputTypes {
                     .keys()
                     .find(|field| !input_fields.contains_key(field.as_str()))
                 {
-                    return Err(format!("{name} has no field \"{unknown}\""));
+                    return Err(format!("{name} has no field \"{}\"", short(unknown)));
                 }
                 for field in input_fields.values() {
                     self.check_field(field, values.get(field.name.as_str()), place)?;

@@ -110,6 +110,8 @@ pub struct LimitsConfig {
     pub nesting: usize,
     /// Fields after every fragment is spread, counted before validation.
     pub fields: u64,
+    /// Objects that an answer could have, by the sizes of its pages.
+    pub cost: u64,
     pub depth: usize,
     pub aliases: usize,
     pub directives: usize,

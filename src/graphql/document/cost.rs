@@ -1,0 +1,172 @@
+//! How many objects an answer could have, by the sizes of its pages.
+//!
+//! A short document can ask for a long answer: pages inside pages multiply. So each list counts as many times what
+//! is selected of it as it may have items, and an operation that could fill more than the limit is refused
+//! before it runs. Fragments are counted once for each type they stand on, as everywhere here.
+
+use std::collections::HashMap;
+
+use async_graphql::parser::types::{ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet};
+use async_graphql::registry::{MetaField, MetaTypeName, Registry};
+use async_graphql::{Name, Positioned, ServerError, Variables};
+use async_graphql_value::{ConstValue, Value};
+
+use super::{coded, positions};
+use crate::kernel::page::DEFAULT_PAGE_SIZE;
+
+/// What a list counts for that nobody can cut short, such as the children of a category. Most are shorter.
+const UNBOUNDED_LIST: u64 = 20;
+
+/// Lists that are never longer than this.
+const SHORT_LISTS: [(&str, u64); 3] = [("options", 3), ("selectedOptions", 3), ("ancestors", 10)];
+
+/// # Errors
+/// `MAX_COST_EXCEEDED`, with what it would cost and what it may.
+pub(super) fn check(
+    document: &ExecutableDocument,
+    operation: &Positioned<OperationDefinition>,
+    variables: &Variables,
+    registry: &Registry,
+    limit: u64,
+) -> Result<(), Vec<ServerError>> {
+    let Some(root) = positions::root(registry, operation.node.ty) else {
+        return Ok(());
+    };
+    let mut counter = Counter {
+        document,
+        operation,
+        variables,
+        registry,
+        fragments: HashMap::new(),
+    };
+    let cost = counter.selection(root, &operation.node.selection_set.node);
+    if cost <= limit {
+        return Ok(());
+    }
+    let message = format!(
+        "The answer could have {cost} objects, and {limit} at most are allowed: ask for smaller pages, or for fewer lists inside each other."
+    );
+    Err(vec![coded("MAX_COST_EXCEEDED", message, Some(operation.pos))])
+}
+
+struct Counter<'a> {
+    document: &'a ExecutableDocument,
+    operation: &'a Positioned<OperationDefinition>,
+    variables: &'a Variables,
+    registry: &'a Registry,
+    fragments: HashMap<&'a str, u64>,
+}
+
+impl<'a> Counter<'a> {
+    fn selection(&mut self, parent: &str, set: &'a SelectionSet) -> u64 {
+        let mut sum = 0_u64;
+        for item in &set.items {
+            sum = sum.saturating_add(match &item.node {
+                Selection::Field(field) => self.field(parent, &field.node),
+                Selection::InlineFragment(inline) => {
+                    let on = inline
+                        .node
+                        .type_condition
+                        .as_ref()
+                        .map(|condition| condition.node.on.node.as_str());
+                    self.selection(on.unwrap_or(parent), &inline.node.selection_set.node)
+                }
+                Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node),
+            });
+        }
+        sum
+    }
+
+    /// Circles have been refused by now.
+    fn fragment(&mut self, name: &'a Name) -> u64 {
+        if let Some(cost) = self.fragments.get(name.as_str()) {
+            return *cost;
+        }
+        let Some(fragment) = self.document.fragments.get(name) else {
+            return 0;
+        };
+        let cost = self.selection(
+            &fragment.node.type_condition.node.on.node,
+            &fragment.node.selection_set.node,
+        );
+        self.fragments.insert(name, cost);
+        cost
+    }
+
+    fn field(&mut self, parent: &str, field: &'a Field) -> u64 {
+        // Leaves come with their object; the schema's own fields have a limit of their own.
+        if field.selection_set.node.items.is_empty() || field.name.node.starts_with("__") {
+            return 0;
+        }
+        let meta = self
+            .registry
+            .types
+            .get(parent)
+            .and_then(|kind| kind.field_by_name(&field.name.node));
+        // Unknown to the schema: validation names it.
+        let Some(meta) = meta else { return 0 };
+        let each = self.selection(
+            MetaTypeName::concrete_typename(&meta.ty),
+            &field.selection_set.node,
+        );
+        self.items(parent, field, meta)
+            .saturating_mul(each.saturating_add(1))
+    }
+
+    /// How many items the field may have.
+    fn items(&self, parent: &str, field: &Field, meta: &MetaField) -> u64 {
+        if let Some(first) = meta.args.get("first") {
+            let asked = ["first", "last"].iter().find_map(|name| self.number(field, name));
+            let default = || first.default_value.as_ref().and_then(|text| text.parse().ok());
+            return asked.or_else(default).unwrap_or(DEFAULT_PAGE_SIZE);
+        }
+        if !is_list(&meta.ty) || parent.ends_with("Connection") {
+            return 1;
+        }
+        if let Some((_, most)) = SHORT_LISTS.iter().find(|(name, _)| *name == meta.name) {
+            return *most;
+        }
+        // One item for each id that was sent.
+        let sent = meta.args.values().filter(|argument| is_list(&argument.ty));
+        sent.filter_map(|argument| self.length(field, &argument.name))
+            .max()
+            .unwrap_or(UNBOUNDED_LIST)
+    }
+
+    fn number(&self, field: &Field, argument: &str) -> Option<u64> {
+        match self.value(field, argument)? {
+            Value::Number(number) => number.as_u64().or(Some(0)),
+            _ => None,
+        }
+    }
+
+    fn length(&self, field: &Field, argument: &str) -> Option<u64> {
+        match self.value(field, argument)? {
+            Value::List(items) => u64::try_from(items.len()).ok(),
+            Value::Null => None,
+            _ => Some(1),
+        }
+    }
+
+    /// What an argument will be, variables put in.
+    fn value(&self, field: &Field, argument: &str) -> Option<Value> {
+        match &field.get_argument(argument)?.node {
+            Value::Variable(name) => {
+                let definitions = &self.operation.node.variable_definitions;
+                let default = || {
+                    let definition = definitions
+                        .iter()
+                        .find(|definition| definition.node.name.node == *name)?;
+                    definition.node.default_value.as_ref().map(|value| &value.node)
+                };
+                let value: Option<&ConstValue> = self.variables.get(name).or_else(default);
+                value.cloned().map(ConstValue::into_value)
+            }
+            value => Some(value.clone()),
+        }
+    }
+}
+
+fn is_list(kind: &str) -> bool {
+    kind.starts_with('[')
+}
