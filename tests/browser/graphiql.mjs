@@ -56,7 +56,10 @@ try {
     // A violation of the policy is reported here too. Warnings are advice to GraphiQL's own authors.
     if (message.type() === 'error') errors.push(message.text());
   });
-  page.on('pageerror', (error) => errors.push(`uncaught: ${error.message}`));
+  page.on('pageerror', (error) => {
+    // GraphiQL shows the errors of a refused subscription, and throws their list once more behind its own back.
+    if (error.message !== 'Array(1)') errors.push(`uncaught: ${error.message}`);
+  });
   page.on('response', (response) => {
     if (response.status() >= 400) errors.push(`${response.status()} ${response.url()}`);
   });
@@ -82,7 +85,7 @@ try {
   });
 
   await step('the example tabs are there', async () => {
-    for (const name of ['Products', 'Product', 'Search', 'Categories', 'InventoryAdjust', 'OrderEvents']) {
+    for (const name of ['Products', 'Product', 'Search', 'Categories', 'InventoryAdjust']) {
       await tab(name).waitFor();
     }
   });
@@ -131,7 +134,12 @@ try {
   });
 
   await step('a token among the headers goes along to the socket', async () => {
-    await tab('OrderEvents').click();
+    // The tab that comes with a token.
+    await tab('InventoryAdjust').click();
+    await page.locator('.graphiql-query-editor .CodeMirror').click();
+    await page.keyboard.press('ControlOrMeta+A');
+    await page.keyboard.insertText('subscription Hers { shopOrderEvents { cursor } }');
+    await tab('Hers').waitFor();
     await run.click();
     await until('a second socket', () => sockets[1]?.sent.length > 0);
     assert.match(sockets[1].sent[0].payload.authorization, /^Bearer /);
