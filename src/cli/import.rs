@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::exchange::{currency, platform};
@@ -49,6 +50,8 @@ struct ShopifyArgs {
 /// When the file or the database does not do at all.
 pub async fn run(args: ImportArgs, config: Config) -> anyhow::Result<ExitCode> {
     let From::Shopify(args) = args.from;
+    // Before a database is made for nothing.
+    std::fs::File::open(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
     let context = Context::writing(Actor::System, platform(&config).await?);
     let order = Import {
         path: args.file,

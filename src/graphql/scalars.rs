@@ -56,6 +56,31 @@ impl ScalarType for Decimal {
     }
 }
 
+/// A moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DateTime(pub chrono::DateTime<chrono::Utc>);
+
+/// A moment in UTC, as RFC 3339 writes it, with microseconds where there are any: `2026-11-21T09:30:00Z`.
+#[Scalar(
+    name = "DateTime",
+    specified_by_url = "https://datatracker.ietf.org/doc/html/rfc3339"
+)]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else {
+            return Err(InputValueError::expected_type(value));
+        };
+        let moment = chrono::DateTime::parse_from_rfc3339(text);
+        let moment =
+            moment.map_err(|_| InputValueError::custom("is not a moment such as 2026-11-21T09:30:00Z"))?;
+        Ok(Self(moment.to_utc()))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+    }
+}
+
 /// A web address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url(pub url::Url);

@@ -167,7 +167,7 @@ impl Page {
         match self.direction {
             Direction::Forward => Slice {
                 items: rows,
-                has_next: more || self.before.is_some(),
+                has_next: more,
                 has_previous: self.after.is_some(),
             },
             Direction::Backward => {
@@ -175,7 +175,7 @@ impl Page {
                 Slice {
                     items: rows,
                     has_next: self.before.is_some(),
-                    has_previous: more || self.after.is_some(),
+                    has_previous: more,
                 }
             }
         }

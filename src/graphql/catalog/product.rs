@@ -4,7 +4,6 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 
 use super::{Category, ProductVariant};
 use crate::domain::inventory::levels;
@@ -16,7 +15,7 @@ use crate::graphql::loaders::{
     CategoryById, ImagesByProduct, LevelByVariant, OptionsByProduct, TagsByProduct, VariantsByProduct,
 };
 use crate::graphql::money::MoneyRange;
-use crate::graphql::scalars::Url;
+use crate::graphql::scalars::{DateTime, Url};
 use crate::kernel::error::Error;
 use crate::kernel::money::{Currency, Money};
 
@@ -216,13 +215,13 @@ impl Product {
     }
 
     /// When the product was added.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.row.created_at
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.row.created_at)
     }
 
     /// When the product, its variants or images last changed. Stock does not count.
-    async fn updated_at(&self) -> DateTime<Utc> {
-        self.row.updated_at
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.row.updated_at)
     }
 }
 

@@ -50,9 +50,10 @@ pub struct ProductVariantInput {
     title: Option<String>,
     /// Its value for each option of the product. At most three.
     selected_options: Option<Vec<SelectedOptionInput>>,
-    /// What it costs, in the currency of the shop. From 0, with no more decimals than the currency has.
+    /// What it costs, in the currency of the shop: from 0 to 1,000,000,000,000 minor units (cents), with no more decimals than
+    /// the currency has.
     price: Decimal,
-    /// What it cost before, to be shown struck through.
+    /// What it cost before, to be shown struck through. With the limits of `price`.
     compare_at_price: Option<Decimal>,
     /// Whether its stock is counted. When false it can always be had.
     #[graphql(default_with = "Some(true)")]
@@ -89,13 +90,13 @@ pub struct ProductUpdateInput {
     vendor: MaybeUndefined<String>,
     /// Another kind of thing; null for none.
     product_type: MaybeUndefined<String>,
-    /// All its labels, in place of those that it has; null for none.
+    /// All its labels, in place of those that it has; null for none. At most 250.
     tags: MaybeUndefined<Vec<String>>,
     /// Whether it is for sale; cannot be null.
     status: MaybeUndefined<ProductStatus>,
     /// Another category; null for none.
     category_id: MaybeUndefined<ID>,
-    /// All its pictures, in place of those that it has; null for none. One that stays keeps its text, and the variants that
+    /// All its pictures, in place of those that it has; null for none. At most 250. One that stays keeps its text, and the variants that
     /// show it.
     image_urls: MaybeUndefined<Vec<Url>>,
 }
@@ -109,7 +110,7 @@ pub struct ProductVariantUpdateInput {
     sku: MaybeUndefined<String>,
     /// A new title; null for the values of its options.
     title: MaybeUndefined<String>,
-    /// A new price, in the currency of the product; cannot be null.
+    /// A new price, in the currency of the product: from 0 to 1,000,000,000,000 minor units (cents); cannot be null.
     price: MaybeUndefined<Decimal>,
     /// Another price from before; null for none.
     compare_at_price: MaybeUndefined<Decimal>,

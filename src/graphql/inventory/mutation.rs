@@ -13,9 +13,10 @@ use crate::graphql::user_error::{UserError, refused};
 /// A change of what is on hand of a variant.
 #[derive(Clone, Debug, InputObject)]
 pub struct InventoryAdjustInput {
-    /// The variant, whose stock must be counted.
+    /// The variant, whose stock must be counted (else INVALID).
     variant_id: ID,
-    /// How many come (above 0) or go (below 0). No more can go than are available: INSUFFICIENT_STOCK otherwise.
+    /// How many come (above 0) or go (below 0), not 0. No more can go than are available (else INSUFFICIENT_STOCK), and there
+    /// can be 2,147,483,647 at most (else OUT_OF_RANGE).
     delta: i32,
     /// Why, for the record. 1 to 255 characters.
     reason: String,

@@ -22,8 +22,9 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 pub enum DbError {
     #[error("DATABASE_URL: {0}")]
     Address(String),
-    #[error("cannot connect to the {which}: {source}")]
-    Connect { which: &'static str, source: DbErr },
+    /// `reason` is without the address, which may hold a password.
+    #[error("{setting}: cannot connect to the database: {reason}")]
+    Connect { setting: &'static str, reason: String },
 }
 
 pub(super) async fn connect(config: &DatabaseConfig) -> Result<Db, DbError> {
@@ -39,14 +40,9 @@ async fn sqlite(config: &DatabaseConfig, statements: Arc<AtomicU64>) -> Result<D
     check_sqlite_file(config.url.expose_secret())?;
     // One writer: SQLite has a single write lock, and waiting for a connection is fairer than
     // waiting for the lock. The writer comes first, because it makes the file.
-    let writer = open(
-        "SQLite database",
-        sqlite_options(&config.url, 1, false),
-        &statements,
-    )
-    .await?;
+    let writer = open("DATABASE_URL", sqlite_options(&config.url, 1, false), &statements).await?;
     let reader = open(
-        "SQLite database",
+        "DATABASE_URL",
         sqlite_options(&config.url, config.connections, true),
         &statements,
     )
@@ -97,13 +93,20 @@ fn sqlite_options(url: &SecretString, connections: u32, query_only: bool) -> Con
 
 async fn postgres(config: &DatabaseConfig, statements: Arc<AtomicU64>) -> Result<Db, DbError> {
     let primary = open(
-        "PostgreSQL database",
+        "DATABASE_URL",
         common(&config.url, config.connections),
         &statements,
     )
     .await?;
     let reader = match &config.replica_url {
-        Some(url) => open("PostgreSQL replica", common(url, config.connections), &statements).await?,
+        Some(url) => {
+            open(
+                "DATABASE_REPLICA_URL",
+                common(url, config.connections),
+                &statements,
+            )
+            .await?
+        }
         None => primary.clone(),
     };
     Ok(Db {
@@ -124,17 +127,30 @@ fn common(url: &SecretString, connections: u32) -> ConnectOptions {
 }
 
 async fn open(
-    which: &'static str,
+    setting: &'static str,
     options: ConnectOptions,
     statements: &Arc<AtomicU64>,
 ) -> Result<DatabaseConnection, DbError> {
+    let url = options.get_url().to_owned();
     let mut connection = Database::connect(options)
         .await
-        .map_err(|source| DbError::Connect { which, source })?;
+        .map_err(|error| DbError::Connect {
+            setting,
+            reason: innermost(&error).replace(&url, "the address"),
+        })?;
     let statements = Arc::clone(statements);
     connection.set_metric_callback(move |info| {
         statements.fetch_add(1, Ordering::Relaxed);
         tracing::trace!(sql = %info.statement.sql, micros = info.elapsed.as_micros(), failed = info.failed, "statement");
     });
     Ok(connection)
+}
+
+/// The sentence of the first cause: those above it only repeat it.
+fn innermost(error: &DbErr) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string().replace('\n', " ")
 }

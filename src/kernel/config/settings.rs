@@ -46,7 +46,7 @@ settings! {
     "SOUK_SHOP_NAME", "Souk", "the name of the shop";
     "SOUK_CURRENCY", "USD", "the currency that the shop sells in (ISO 4217)";
     "SOUK_CACHE_BYTES", "64MiB", "memory for hot catalog reads; 0 switches the cache off";
-    "SOUK_CACHE_TTL", "60s", "how long an entry of the cache lives at most";
+    "SOUK_CACHE_TTL", "10s", "how long an entry of the cache lives at most; what another process writes is seen after it";
     "SOUK_LIMIT_CONNECTIONS", "10000", "connections at once; further ones wait to be accepted";
     "SOUK_LIMIT_HEADER_TIMEOUT", "10s", "how long a client may take to send its headers";
     "SOUK_LIMIT_HEADER_BYTES", "64KiB", "size of a request's headers (431 beyond)";
@@ -233,9 +233,21 @@ fn database(reader: &Reader<'_>) -> Result<DatabaseConfig, ConfigError> {
     Ok(DatabaseConfig {
         url: SecretString::from(url),
         replica_url: replica_url.map(SecretString::from),
-        connections: reader.number("SOUK_DATABASE_CONNECTIONS")?,
+        connections: connections(reader)?,
         auto_migrate: reader.switch("SOUK_AUTO_MIGRATE", sqlite)?,
     })
+}
+
+fn connections(reader: &Reader<'_>) -> Result<u32, ConfigError> {
+    const MOST: u32 = 1_000;
+    let connections = reader.number("SOUK_DATABASE_CONNECTIONS")?;
+    if connections > MOST {
+        return Err(ConfigError::bad(
+            "SOUK_DATABASE_CONNECTIONS",
+            format!("must be {MOST} at most"),
+        ));
+    }
+    Ok(connections)
 }
 
 fn is_postgres(url: &str) -> bool {
@@ -326,6 +338,18 @@ fn log(reader: &Reader<'_>) -> Result<LogConfig, ConfigError> {
     tracing_subscriber::EnvFilter::builder()
         .parse(&filter)
         .map_err(|e| ConfigError::bad("SOUK_LOG", format!("{filter:?} is not a log filter: {e}")))?;
+    // A word that is neither a level nor a module's setting would switch everything off in silence.
+    let meant = |part: &str| {
+        part.contains(['=', '[', ':'])
+            || part
+                .trim()
+                .parse::<tracing_subscriber::filter::LevelFilter>()
+                .is_ok()
+    };
+    if let Some(odd) = filter.split(',').find(|part| !meant(part)) {
+        let reason = format!("{odd:?} is not one of off, error, warn, info, debug, trace, nor MODULE=LEVEL");
+        return Err(ConfigError::bad("SOUK_LOG", reason));
+    }
     let format = match reader.text("SOUK_LOG_FORMAT") {
         "json" => LogFormat::Json,
         "pretty" => LogFormat::Pretty,
@@ -372,6 +396,8 @@ mod tests {
             ("DATABASE_URL", "mysql://x"),
             ("DATABASE_REPLICA_URL", "postgres://x"),
             ("SOUK_DATABASE_CONNECTIONS", "0"),
+            ("SOUK_DATABASE_CONNECTIONS", "99999999"),
+            ("SOUK_LOG", "loud"),
             ("SOUK_AUTO_MIGRATE", "si"),
             ("SOUK_JWT_SECRET", "short"),
             ("SOUK_JWT_SECRET", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),

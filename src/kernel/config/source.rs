@@ -60,8 +60,10 @@ impl Source {
     }
 
     fn add_toml(&mut self, file: &Path) -> Result<(), ConfigError> {
-        let Ok(text) = std::fs::read_to_string(file) else {
-            return Ok(());
+        let text = match std::fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(ConfigError::bad("souk.toml", format!("cannot be read: {error}"))),
         };
         let table: toml::Table = text.parse().map_err(|e| ConfigError::bad("souk.toml", e))?;
         for (name, value) in table {
@@ -86,7 +88,13 @@ impl Source {
             return Ok(());
         };
         for entry in entries {
-            let (name, value) = entry.map_err(|e| ConfigError::bad(".env", e))?;
+            // The error would repeat the line, which may hold a secret.
+            let (name, value) = entry.map_err(|_| {
+                ConfigError::bad(
+                    ".env",
+                    "has a line that is not NAME=value; a value with blanks needs quotes",
+                )
+            })?;
             if ours(&name) {
                 self.values.insert(name, value);
             }

@@ -28,7 +28,7 @@ both! {
         let payload = done(shop, "productCreate", ALL, input).await;
         let mut expected = json!({
             "slug": "the-cup", "name": "Café Cup", "description": "<p>Holds <b>tea</b></p>", "vendor": "Anna", "productType": "Cups",
-            "tags": ["gift", "blue"], "status": "ACTIVE", "version": 1, "createdAt": "2026-03-01T12:00:00+00:00", "updatedAt": "2026-03-01T12:00:00+00:00",
+            "tags": ["gift", "blue"], "status": "ACTIVE", "version": 1, "createdAt": "2026-03-01T12:00:00Z", "updatedAt": "2026-03-01T12:00:00Z",
             "inStock": true, "category": {"slug": "shelf"},
             "options": [{"name": "Size", "values": ["S", "L"]}, {"name": "Colour", "values": ["Blue", "Red"]}],
             "images": [{"url": "https://img.example/1.png", "altText": null, "position": 1}, {"url": "https://img.example/2.png", "altText": null, "position": 2}],

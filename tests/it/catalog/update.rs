@@ -35,7 +35,7 @@ async fn full(shop: &Shop) -> ProductId {
 }
 
 const STAYS: &str = r#"{"name": "Mug", "slug": "mug", "description": "<p>Holds tea</p>", "vendor": "Clay", "productType": "Cups", "tags": ["tea", "blue"],
-    "status": "ACTIVE", "version": 1, "updatedAt": "2026-03-01T12:00:00+00:00", "category": {"slug": "shelf"},
+    "status": "ACTIVE", "version": 1, "updatedAt": "2026-03-01T12:00:00Z", "category": {"slug": "shelf"},
     "images": [{"url": "https://img.example/1.png", "altText": null, "position": 1}], "variants": [{"image": null}]}"#;
 
 fn stays() -> Value {
