@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 use tokio_util::task::TaskTracker;
 
-use super::Lifecycle;
+use super::{Lifecycle, layers};
 use crate::kernel::config::{HttpConfig, LimitsConfig};
 
 /// hyper refuses a smaller buffer.
@@ -51,6 +51,7 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let builder = builder(limits);
+    let router = layers::framed(router);
     let connections = TaskTracker::new();
     let mut reported: Option<Instant> = None;
     let permits = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));

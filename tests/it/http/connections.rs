@@ -57,6 +57,29 @@ both! {
         server.stop().await;
     }
 
+    async fn a_request_names_one_host(shop: &Shop) {
+        let server = shop.serve(&[]).await;
+        for (version, hosts, status) in [
+            ("1.1", "host: x\r\n", "200"),
+            ("1.1", "host: shop.example:8080\r\n", "200"),
+            ("1.1", "host: [::1]:8080\r\n", "200"),
+            ("1.1", "host:\r\n", "200"),
+            ("1.0", "", "200"),
+            ("1.1", "", "400"),
+            ("1.1", "host: x\r\nhost: x\r\n", "400"),
+            ("1.0", "host: x\r\nhost: y\r\n", "400"),
+            ("1.1", "host: x, y\r\n", "400"),
+            ("1.1", "host: x@y\r\n", "400"),
+            ("1.1", "host: x/y\r\n", "400"),
+        ] {
+            let request = format!("GET /health/live HTTP/{version}\r\n{hosts}connection: close\r\n\r\n");
+            let answer = exchange(&server, request.as_bytes()).await;
+            assert!(answer.starts_with(&format!("HTTP/{version} {status} ")), "{version} {hosts:?}: {answer}");
+            assert_eq!(answer.contains(r#""code":"BAD_USER_INPUT""#), status == "400", "{answer}");
+        }
+        server.stop().await;
+    }
+
     async fn headers_are_limited_in_size_and_number(shop: &Shop) {
         let server = shop.serve(&[("SOUK_LIMIT_HEADER_BYTES", "16KiB")]).await;
         let large = format!("GET /health/live HTTP/1.1\r\nhost: x\r\nx-large: {}\r\n\r\n", "x".repeat(20_000));
