@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use super::demo;
 use crate::app::App;
 use crate::http::server;
-use crate::kernel::config::{Config, Environment, SETTINGS};
+use crate::kernel::config::{Config, Environment, LimitsConfig, SETTINGS};
 
 #[derive(Debug, Default, clap::Args)]
 #[command(after_help = "`souk serve --help` lists all settings.", after_long_help = settings())]
@@ -18,7 +18,10 @@ pub(super) struct ServeArgs {
     no_worker: bool,
 }
 
-pub(super) async fn run(args: ServeArgs, config: Config) -> anyhow::Result<ExitCode> {
+/// Open files that are not connections: the database's, the log, the listener.
+const OTHER_FILES: u64 = 128;
+
+pub(super) async fn run(args: ServeArgs, mut config: Config) -> anyhow::Result<ExitCode> {
     let address = config.http.listen;
     let page = config
         .http
@@ -29,6 +32,7 @@ pub(super) async fn run(args: ServeArgs, config: Config) -> anyhow::Result<ExitC
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("SOUK_LISTEN: cannot listen on {address}"))?;
+    make_room(&mut config.limits);
     let app = App::start(config).await?;
     if app.config.environment == Environment::Development && demo::load_if_empty(&app.platform).await? {
         tracing::info!("loaded the demo shop into the empty catalog");
@@ -37,6 +41,29 @@ pub(super) async fn run(args: ServeArgs, config: Config) -> anyhow::Result<ExitC
     println!("GraphiQL: {page}");
     app.serve(listener, server::signal()).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Asks the system for as many open files as it will give, and promises no more connections than fit:
+/// further ones wait, where accepting them would fail.
+fn make_room(limits: &mut LimitsConfig) {
+    let files = match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(files) => files,
+        Err(error) => {
+            tracing::warn!(error = %error, "the limit on open files is unknown");
+            return;
+        }
+    };
+    let room = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
+    if room < limits.connections {
+        let lowered = room.max(1);
+        tracing::warn!(
+            open_files = files,
+            "SOUK_LIMIT_CONNECTIONS is taken as {lowered} instead of {}: the system allows this process no \
+             more open files (ulimit -Hn)",
+            limits.connections
+        );
+        limits.connections = lowered;
+    }
 }
 
 /// All settings with what they are when nobody sets them.

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::uri::Authority;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use futures_util::FutureExt as _;
@@ -51,6 +52,32 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
             .expose_headers([REQUEST_ID])
             .max_age(PREFLIGHT_AGE),
     )
+}
+
+/// For requests that come over a network: refuses, as early as hyper refuses what is no HTTP at all, those
+/// that do not say for which host they are, or say it twice. What stands before us may have read the other.
+pub(super) fn framed(router: Router) -> Router {
+    router.layer(middleware::from_fn(one_host))
+}
+
+async fn one_host(request: Request, next: Next) -> Response {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let sound = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => is_host(host),
+        (None, _) => request.version() < Version::HTTP_11,
+        (Some(_), Some(_)) => false,
+    };
+    if sound {
+        return next.run(request).await;
+    }
+    let message = "A request needs one Host header with the name it was sent to.";
+    reply::refusal(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", message)
+}
+
+/// Empty where the address of the request has no host.
+fn is_host(value: &HeaderValue) -> bool {
+    let is_name = |text: &str| text.is_empty() || (!text.contains('@') && text.parse::<Authority>().is_ok());
+    value.to_str().is_ok_and(is_name)
 }
 
 async fn observe(State(shared): SharedState, request: Request, next: Next) -> Response {

@@ -16,8 +16,8 @@ mod socket;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{Method, StatusCode};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::http::StatusCode;
+use axum::response::{Redirect, Response};
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -58,18 +58,18 @@ pub struct Lifecycle {
 /// All addresses, behind all layers.
 pub fn router(shared: Arc<Shared>) -> Router {
     let mut router = Router::new()
-        .route(
-            "/graphql",
-            get(graphql::get).post(graphql::post).fallback(wrong_method),
-        )
+        .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/graphql/ws", get(socket::open))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready));
     if shared.environment == Environment::Development {
         router = router.route("/", get(|| async { Redirect::temporary("/graphiql") }));
     }
-    router = router.merge(graphiql::router());
-    layers::around(router.fallback(nothing_here), &shared).with_state(shared)
+    let router = router
+        .merge(graphiql::router())
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method);
+    layers::around(router, &shared).with_state(shared)
 }
 
 async fn nothing_here() -> Response {
@@ -80,7 +80,11 @@ async fn nothing_here() -> Response {
     )
 }
 
-async fn wrong_method(method: Method) -> Response {
-    let message = format!("/graphql answers GET and POST, not {method}.");
-    reply::refusal(StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", &message).into_response()
+/// Which methods there are is said in `Allow`; the one that was asked for may be of any length.
+async fn wrong_method() -> Response {
+    reply::refusal(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "BAD_USER_INPUT",
+        "This address does not answer this method; see the Allow header for those it does.",
+    )
 }

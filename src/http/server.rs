@@ -9,33 +9,34 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
+use tokio_util::task::TaskTracker;
 
-use super::Lifecycle;
+use super::{Lifecycle, layers};
 use crate::kernel::config::{HttpConfig, LimitsConfig};
 
 /// hyper refuses a smaller buffer.
 const MIN_HEADER_BYTES: usize = 8192;
 const MAX_HEADERS: usize = 100;
-const HTTP2_STREAMS: u32 = 100;
-const HTTP2_RESET_STREAMS: usize = 20;
-const HTTP2_KEEP_ALIVE: Duration = Duration::from_secs(30);
 
-/// How long a client may refuse to read what it asked for.
+/// How long a client may keep us waiting until it reads what it asked for.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 
-/// The shortest request is longer, so this much tells nothing but that a client has begun.
-const FIRST_BYTES: usize = 16;
+/// Bytes read that make up for a second of waiting: a client slower than this loses our patience,
+/// however steadily it reads.
+const WRITE_RATE: u32 = 4096;
 
 /// After the operating system ran out of something, e.g. open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The log is told no more often.
+const ACCEPT_REPORTS: Duration = Duration::from_secs(10);
 
 /// Serves until `stop` comes, then lets requests in flight finish.
 ///
@@ -50,7 +51,9 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let builder = builder(limits);
-    let connections = GracefulShutdown::new();
+    let router = layers::framed(router);
+    let connections = TaskTracker::new();
+    let mut reported: Option<Instant> = None;
     let permits = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
     let mut stop = pin!(async {
         stop.await;
@@ -71,7 +74,10 @@ pub async fn serve(
         let stream = match accepted {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::warn!(error = %error, "a connection could not be accepted");
+                if reported.is_none_or(|at| at.elapsed() >= ACCEPT_REPORTS) {
+                    reported = Some(Instant::now());
+                    tracing::warn!(error = %error, "connections cannot be accepted");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
@@ -80,12 +86,24 @@ pub async fn serve(
             tracing::debug!(error = %error, "a connection was gone at once");
             continue;
         }
-        let io = TokioIo::new(Timed::new(stream, limits.header_timeout, permit.ok()));
+        let io = TokioIo::new(Timed::new(
+            stream,
+            Pace::new(WRITE_PATIENCE, WRITE_RATE),
+            permit.ok(),
+        ));
         let service = TowerToHyperService::new(router.clone());
-        let connection = builder.serve_connection_with_upgrades(io, service).into_owned();
-        let connection = connections.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
+        let connection = builder.serve_connection(io, service).with_upgrades();
+        let closing = lifecycle.closing.clone();
+        connections.spawn(async move {
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = closing.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
                 tracing::debug!(error = %error, "a connection ended early");
             }
         });
@@ -93,8 +111,9 @@ pub async fn serve(
     drop(listener);
     lifecycle.closing.cancel();
     lifecycle.tasks.close();
+    connections.close();
     let finished = async {
-        connections.shutdown().await;
+        connections.wait().await;
         lifecycle.tasks.wait().await;
     };
     if tokio::time::timeout(http.shutdown_grace, finished).await.is_err() {
@@ -103,91 +122,100 @@ pub async fn serve(
     Ok(())
 }
 
-fn builder(limits: &LimitsConfig) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+/// HTTP/1.1 and nothing else: its headers are timed from the moment the connection stands, and an idle
+/// connection is closed after the same time. Whoever wants HTTP/2 for browsers has a proxy to speak it.
+fn builder(limits: &LimitsConfig) -> Builder {
+    let mut builder = Builder::new();
     builder
-        .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
         .max_headers(MAX_HEADERS)
-        .max_buf_size(limits.header_bytes.max(MIN_HEADER_BYTES))
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(HTTP2_STREAMS)
-        .max_pending_accept_reset_streams(HTTP2_RESET_STREAMS)
-        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
-        .keep_alive_interval(HTTP2_KEEP_ALIVE)
-        .keep_alive_timeout(HTTP2_KEEP_ALIVE);
+        .max_buf_size(limits.header_bytes.max(MIN_HEADER_BYTES));
     builder
 }
 
-/// A connection that must begin to speak, and must go on to listen.
-///
-/// hyper times the headers only once it knows which version of HTTP it reads; a client that sends nothing,
-/// or half of a version, would stay for good.
-struct Timed {
-    stream: TcpStream,
-    /// Bytes still to come before the deadline; None once they came.
-    first: Option<(usize, Pin<Box<Sleep>>)>,
-    /// Runs while the client does not read.
-    stalled: Option<Pin<Box<Sleep>>>,
+/// A connection whose client must read what it asked for.
+struct Timed<S> {
+    stream: S,
+    pace: Pace,
     /// Kept as long as the connection, which a WebSocket takes over from hyper.
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Timed {
-    fn new(stream: TcpStream, patience: Duration, permit: Option<OwnedSemaphorePermit>) -> Self {
-        let first = Some((FIRST_BYTES, Box::pin(tokio::time::sleep(patience))));
+/// Patience, which waiting uses up and bytes taken restore. A deadline that every byte moves would let
+/// one byte in time hold a connection for ever.
+struct Pace {
+    patience: Duration,
+    rate: u32,
+    left: Duration,
+    /// Since when nothing can be written, and when the patience ends.
+    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
+}
+
+impl Pace {
+    fn new(patience: Duration, rate: u32) -> Self {
+        Self {
+            patience,
+            rate: rate.max(1),
+            left: patience,
+            waiting: None,
+        }
+    }
+
+    fn written(&mut self, bytes: usize) {
+        if let Some((since, _)) = self.waiting.take() {
+            self.left = self.left.saturating_sub(since.elapsed());
+        }
+        let earned = Duration::from_secs(1) * u32::try_from(bytes).unwrap_or(u32::MAX) / self.rate;
+        self.left = self.patience.min(self.left + earned);
+    }
+
+    fn wait<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        let left = self.left;
+        let (_, end) = self
+            .waiting
+            .get_or_insert_with(|| (Instant::now(), Box::pin(tokio::time::sleep(left))));
+        end.as_mut()
+            .poll(cx)
+            .map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S> Timed<S> {
+    fn new(stream: S, pace: Pace, permit: Option<OwnedSemaphorePermit>) -> Self {
         Self {
             stream,
-            first,
-            stalled: None,
+            pace,
             _permit: permit,
         }
     }
 
-    fn written<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if poll.is_ready() {
-            self.stalled = None;
-            return poll;
-        }
-        let deadline = Instant::now() + WRITE_PATIENCE;
-        let stalled = self
-            .stalled
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        match stalled.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
+    fn wrote(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match poll {
+            Poll::Pending => self.pace.wait(cx),
+            Poll::Ready(Ok(bytes)) => {
+                self.pace.written(bytes);
+                poll
+            }
+            Poll::Ready(Err(_)) => poll,
         }
     }
 }
 
-impl AsyncRead for Timed {
+impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let poll = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        let came = buffer.filled().len() - before;
-        let Some((missing, deadline)) = &mut self.first else {
-            return poll;
-        };
-        *missing = missing.saturating_sub(came);
-        if *missing == 0 {
-            self.first = None;
-        } else if poll.is_pending() && deadline.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        poll
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
-impl AsyncWrite for Timed {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let poll = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.written(cx, poll)
+        self.wrote(cx, poll)
     }
 
     fn poll_write_vectored(
@@ -196,7 +224,7 @@ impl AsyncWrite for Timed {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let poll = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.written(cx, poll)
+        self.wrote(cx, poll)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -204,8 +232,10 @@ impl AsyncWrite for Timed {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let poll = Pin::new(&mut self.stream).poll_flush(cx);
-        self.written(cx, poll)
+        match Pin::new(&mut self.stream).poll_flush(cx) {
+            Poll::Pending => self.pace.wait(cx),
+            ready @ Poll::Ready(_) => ready,
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -245,5 +275,46 @@ async fn any_signal() {
 async fn any_signal() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<Infallible>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    /// Sends 4,000 bytes to a client that takes so many of them every 20 ms.
+    async fn send(step: usize) -> io::Result<()> {
+        let (ours, mut theirs) = tokio::io::duplex(64);
+        let client = tokio::spawn(async move {
+            let mut some = vec![0; step];
+            while theirs.read_exact(&mut some).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        let mut timed = Timed::new(ours, Pace::new(Duration::from_millis(400), 1000), None);
+        let sent = timed.write_all(&[0; 4000]).await;
+        client.abort();
+        sent
+    }
+
+    #[tokio::test]
+    async fn one_byte_in_time_does_not_hold_a_connection() {
+        let begun = Instant::now();
+        let error = send(1).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test]
+    async fn whoever_reads_steadily_may_take_longer_than_the_patience() {
+        let begun = Instant::now();
+        send(100).await.unwrap();
+        assert!(
+            begun.elapsed() > Duration::from_millis(600),
+            "{:?}",
+            begun.elapsed()
+        );
     }
 }

@@ -35,7 +35,8 @@ const QUERY: &str = r#"{"query": "{ __typename }"}"#;
 both! {
     async fn whoever_never_finishes_the_headers_is_cut_off(shop: &Shop) {
         let server = shop.serve(&[("SOUK_LIMIT_HEADER_TIMEOUT", "300ms")]).await;
-        for start in ["", "P", "PRI * HTT", "GET /health/live HTTP/1.1\r\nhost: x\r\n"] {
+        let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+        for start in ["", "P", "PRI * HTT", &preface[..16], &preface[..23], preface, "GET /health/live HTTP/1.1\r\nhost: x\r\n"] {
             let begun = Instant::now();
             exchange(&server, start.as_bytes()).await;
             assert!(begun.elapsed() < Duration::from_secs(3), "{start:?}: {:?}", begun.elapsed());
@@ -48,7 +49,34 @@ both! {
             assert!(begun.elapsed() < Duration::from_secs(5));
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+        // An answer buys no time for the next request.
+        let idle = Instant::now();
+        exchange(&server, b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        assert!(idle.elapsed() < Duration::from_secs(3), "{:?}", idle.elapsed());
         assert!(exchange(&server, post(QUERY).as_bytes()).await.contains("200 OK"));
+        server.stop().await;
+    }
+
+    async fn a_request_names_one_host(shop: &Shop) {
+        let server = shop.serve(&[]).await;
+        for (version, hosts, status) in [
+            ("1.1", "host: x\r\n", "200"),
+            ("1.1", "host: shop.example:8080\r\n", "200"),
+            ("1.1", "host: [::1]:8080\r\n", "200"),
+            ("1.1", "host:\r\n", "200"),
+            ("1.0", "", "200"),
+            ("1.1", "", "400"),
+            ("1.1", "host: x\r\nhost: x\r\n", "400"),
+            ("1.0", "host: x\r\nhost: y\r\n", "400"),
+            ("1.1", "host: x, y\r\n", "400"),
+            ("1.1", "host: x@y\r\n", "400"),
+            ("1.1", "host: x/y\r\n", "400"),
+        ] {
+            let request = format!("GET /health/live HTTP/{version}\r\n{hosts}connection: close\r\n\r\n");
+            let answer = exchange(&server, request.as_bytes()).await;
+            assert!(answer.starts_with(&format!("HTTP/{version} {status} ")), "{version} {hosts:?}: {answer}");
+            assert_eq!(answer.contains(r#""code":"BAD_USER_INPUT""#), status == "400", "{answer}");
+        }
         server.stop().await;
     }
 

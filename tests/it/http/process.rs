@@ -167,3 +167,54 @@ fn a_signal_lets_what_is_in_flight_finish() {
         assert_eq!(wait_for(&mut child), Some(0), "{signal}");
     }
 }
+
+/// Starts under limits on open files, and reads the log until it listens.
+#[cfg(target_os = "linux")]
+fn log_under(limits: &str) -> (Vec<String>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new("/bin/sh");
+    let script = format!("{limits}; exec \"$0\" serve");
+    let mut child = command
+        .args(["-c", &script, env!("CARGO_BIN_EXE_souk")])
+        .current_dir(folder.path())
+        .env_clear()
+        .env("SOUK_LISTEN", "127.0.0.1:0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut log = Vec::new();
+    for line in lines {
+        log.push(line.unwrap());
+        if log.last().is_some_and(|line| line.contains("listening")) {
+            break;
+        }
+    }
+    let files = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let files = files
+        .lines()
+        .find(|line| line.starts_with("Max open files"))
+        .unwrap();
+    (log, files.to_owned())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn connections_are_no_more_than_the_files_the_system_allows() {
+    let (log, files) = log_under("ulimit -Sn 200 && ulimit -Hn 300");
+    let files: Vec<&str> = files.split_whitespace().collect();
+    assert_eq!(files[3..5], ["300", "300"]);
+    let warnings: Vec<&String> = log
+        .iter()
+        .filter(|line| line.contains("SOUK_LIMIT_CONNECTIONS"))
+        .collect();
+    assert_eq!(warnings.len(), 1, "{log:#?}");
+    assert!(
+        warnings[0].contains("WARN") && warnings[0].contains("172 instead of 10000"),
+        "{log:#?}"
+    );
+}

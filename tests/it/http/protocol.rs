@@ -177,8 +177,24 @@ both! {
         };
         let reply = shop.send(request("PUT", "/graphql")).await;
         assert_eq!((reply.status.as_u16(), reply.header("allow")), (405, "GET,HEAD,POST"));
-        assert_eq!(shop.send(request("OPTIONS", "/graphql")).await.status, 405);
-        assert_eq!(shop.send(request("GET", "/nothing")).await.status, 404);
+        let long = "X".repeat(60_000);
+        for (method, address, allow) in [
+            ("OPTIONS", "/graphql", "GET,HEAD,POST"),
+            (&long, "/graphql", "GET,HEAD,POST"),
+            ("POST", "/graphql/ws", "GET,HEAD"),
+            ("POST", "/graphiql", "GET,HEAD"),
+            ("POST", "/graphiql/assets/some.js", "GET,HEAD"),
+            ("DELETE", "/health/live", "GET,HEAD"),
+            ("POST", "/health/ready", "GET,HEAD"),
+            ("POST", "/", "GET,HEAD"),
+        ] {
+            let reply = shop.send(request(method, address)).await;
+            assert_eq!((reply.status.as_u16(), reply.header("allow")), (405, allow), "{address}");
+            assert_eq!(code(&reply), "BAD_USER_INPUT", "{address}");
+            assert!(reply.text().len() < 300, "{address}: {} bytes", reply.text().len());
+        }
+        let reply = shop.send(request("GET", "/nothing")).await;
+        assert_eq!((reply.status.as_u16(), code(&reply).as_str()), (404, "BAD_USER_INPUT"));
         let home = shop.send(request("GET", "/")).await;
         assert_eq!((home.status.as_u16(), home.header("location")), (307, "/graphiql"));
     }
