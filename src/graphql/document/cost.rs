@@ -17,6 +17,9 @@ use crate::kernel::page::DEFAULT_PAGE_SIZE;
 /// What a list counts for that nobody can cut short, such as the children of a category. Most are shorter.
 const UNBOUNDED_LIST: u64 = 20;
 
+/// No field takes a larger page: one that is asked for is refused by its argument, which says more than a cost.
+const LARGEST_PAGE: u64 = 2_048;
+
 /// Lists that are never longer than this.
 const SHORT_LISTS: [(&str, u64); 3] = [("options", 3), ("selectedOptions", 3), ("ancestors", 10)];
 
@@ -118,7 +121,8 @@ impl<'a> Counter<'a> {
         if let Some(first) = meta.args.get("first") {
             let asked = ["first", "last"].iter().find_map(|name| self.number(field, name));
             let default = || first.default_value.as_ref().and_then(|text| text.parse().ok());
-            return asked.or_else(default).unwrap_or(DEFAULT_PAGE_SIZE);
+            let size = asked.or_else(default).unwrap_or(DEFAULT_PAGE_SIZE);
+            return if size > LARGEST_PAGE { 0 } else { size };
         }
         if !is_list(&meta.ty) || parent.ends_with("Connection") {
             return 1;

@@ -68,7 +68,7 @@ both! {
             shop.clock.advance(chrono::Duration::minutes(1));
             expected[shown] = seen;
             expected["version"] = json!(version);
-            expected["updatedAt"] = json!(shop.now().to_rfc3339());
+            expected["updatedAt"] = json!(shop.now().to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true));
             assert_eq!(updated(shop, id, json!({field: value})).await, expected, "{field}");
             // The same again changes nothing.
             shop.clock.advance(chrono::Duration::minutes(1));
@@ -79,7 +79,7 @@ both! {
                     version += 1;
                     expected[shown] = empty;
                     expected["version"] = json!(version);
-                    expected["updatedAt"] = json!(shop.now().to_rfc3339());
+                    expected["updatedAt"] = json!(shop.now().to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true));
                     assert_eq!(updated(shop, id, json!({field: null})).await, expected, "{field}");
                 }
             }

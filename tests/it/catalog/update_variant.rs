@@ -53,7 +53,7 @@ both! {
             shop.clock.advance(chrono::Duration::minutes(1));
             expected[field] = seen;
             expected["product"]["version"] = json!(version);
-            expected["product"]["updatedAt"] = json!(shop.now().to_rfc3339());
+            expected["product"]["updatedAt"] = json!(shop.now().to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true));
             if field == "price" {
                 expected["product"]["priceRange"]["min"]["amount"] = json!("4.50");
             }
