@@ -33,6 +33,7 @@ impl App {
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let db = connect(&config).await?;
         check_schema(&db, config.database.auto_migrate).await?;
+        let db = db.serving(&config.database, config.limits.deadline).await?;
         Self::on(db, config, Arc::new(SystemClock))
     }
 

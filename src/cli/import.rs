@@ -63,6 +63,9 @@ pub async fn run(args: ImportArgs, config: Config) -> anyhow::Result<ExitCode> {
     let report = import(&context, &order, &mut screen).await;
     screen.bar.finish_and_clear();
     let report = report?;
+    if !order.dry_run {
+        context.db().analyse().await?;
+    }
     if args.json {
         writeln!(io::stdout(), "{}", serde_json::to_string(&report)?)?;
     } else {

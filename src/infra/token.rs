@@ -305,6 +305,7 @@ mod tests {
             replica_url: None,
             connections: 1,
             auto_migrate: true,
+            statement_timeout: None,
         };
         let file = secret_file(&database);
         assert_eq!(file, folder.path().join("souk.secret"));

@@ -81,10 +81,9 @@ async fn fill(shop: &Shop, top: CategoryId, from: usize, count: usize) {
     for i in from..from + count {
         let category = shop.add_category(&format!("Category {i}"), Some(top)).await;
         let shelf = shop.add_category(&format!("Shelf {i}"), Some(category)).await;
-        let variants = vec![
-            variant(["S"]).price(500).stock(2).image(0),
-            variant(["L"]).price(700).stock(0),
-        ];
+        // With fifty products more than the thousand keys at which the library would split a batch.
+        let mut variants = vec![variant(["S"]).price(500).stock(2).image(0)];
+        variants.extend((0..24).map(|size| variant([size.to_string().as_str()]).price(700).stock(0)));
         let goods = product(&format!("Thing {i}"))
             .vendor("V")
             .tags(&["t", "u"])

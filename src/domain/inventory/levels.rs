@@ -6,6 +6,7 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
 use crate::domain::context::Context;
 use crate::entity::inventory_level;
+use crate::infra::db::MAX_BINDS;
 use crate::kernel::error::Result;
 use crate::kernel::id::ProductVariantId;
 
@@ -14,11 +15,15 @@ pub async fn by_variants(
     ctx: &Context,
     ids: &[ProductVariantId],
 ) -> Result<HashMap<ProductVariantId, inventory_level::Model>> {
-    let rows = inventory_level::Entity::find()
-        .filter(inventory_level::Column::VariantId.is_in(ids.iter().copied()))
-        .all(ctx.reader())
-        .await?;
-    Ok(rows.into_iter().map(|row| (row.variant_id, row)).collect())
+    let mut levels = HashMap::with_capacity(ids.len());
+    for ids in ids.chunks(MAX_BINDS) {
+        let rows = inventory_level::Entity::find()
+            .filter(inventory_level::Column::VariantId.is_in(ids.iter().copied()))
+            .all(ctx.reader())
+            .await?;
+        levels.extend(rows.into_iter().map(|row| (row.variant_id, row)));
+    }
+    Ok(levels)
 }
 
 /// What can still be sold; None when the shop does not count this variant.

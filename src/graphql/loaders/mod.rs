@@ -28,5 +28,6 @@ pub type Loaders = DataLoader<Loader>;
 
 /// The loaders of an operation, whose idle moments send their batches.
 pub(super) fn of(context: Context, idle: &Idle) -> Loaders {
-    DataLoader::new(Loader { context }, TokioSpawner::current(), idle.timer())
+    // The library would send a batch early when it is large, and so one more for each thousand keys.
+    DataLoader::new(Loader { context }, TokioSpawner::current(), idle.timer()).max_batch_size(usize::MAX)
 }

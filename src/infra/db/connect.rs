@@ -94,7 +94,7 @@ fn sqlite_options(url: &SecretString, connections: u32, query_only: bool) -> Con
 async fn postgres(config: &DatabaseConfig, statements: Arc<AtomicU64>) -> Result<Db, DbError> {
     let primary = open(
         "DATABASE_URL",
-        common(&config.url, config.connections),
+        timed(common(&config.url, config.connections), config),
         &statements,
     )
     .await?;
@@ -102,7 +102,7 @@ async fn postgres(config: &DatabaseConfig, statements: Arc<AtomicU64>) -> Result
         Some(url) => {
             open(
                 "DATABASE_REPLICA_URL",
-                common(url, config.connections),
+                timed(common(url, config.connections), config),
                 &statements,
             )
             .await?
@@ -115,6 +115,14 @@ async fn postgres(config: &DatabaseConfig, statements: Arc<AtomicU64>) -> Result
         writer: primary,
         statements,
     })
+}
+
+/// A statement whose request is over would go on in the database, and keep its connection.
+fn timed(mut options: ConnectOptions, config: &DatabaseConfig) -> ConnectOptions {
+    if let Some(timeout) = config.statement_timeout {
+        options.statement_timeout(timeout);
+    }
+    options
 }
 
 fn common(url: &SecretString, connections: u32) -> ConnectOptions {

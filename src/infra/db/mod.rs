@@ -6,10 +6,11 @@ pub mod schema;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use sea_orm::{
-    DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, SqlErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait as _,
+    ConnectionTrait as _, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, SqlErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
 };
 
 use crate::kernel::config::DatabaseConfig;
@@ -35,6 +36,20 @@ impl Db {
         connect::connect(config).await
     }
 
+    /// The same database, for requests that are over after `deadline`: PostgreSQL then stops their statements too.
+    /// SQLite cannot.
+    pub async fn serving(self, config: &DatabaseConfig, deadline: Duration) -> Result<Self, DbError> {
+        if self.backend() != DatabaseBackend::Postgres {
+            return Ok(self);
+        }
+        let statement_timeout = Some(deadline);
+        Self::connect(&DatabaseConfig {
+            statement_timeout,
+            ..config.clone()
+        })
+        .await
+    }
+
     /// For reads that may lag: a replica where one is configured.
     pub fn reader(&self) -> &DatabaseConnection {
         &self.reader
@@ -56,6 +71,17 @@ impl Db {
             ..TransactionOptions::default()
         };
         self.writer.begin_with_options(options).await
+    }
+
+    /// Lets SQLite look at what is in the tables, without which its planner takes every index for equally good.
+    /// PostgreSQL does so by itself.
+    pub async fn analyse(&self) -> Result<(), DbErr> {
+        if self.backend() == DatabaseBackend::Sqlite {
+            self.writer
+                .execute_unprepared("PRAGMA analysis_limit = 1000; ANALYZE")
+                .await?;
+        }
+        Ok(())
     }
 
     pub fn backend(&self) -> DatabaseBackend {

@@ -235,6 +235,7 @@ fn database(reader: &Reader<'_>) -> Result<DatabaseConfig, ConfigError> {
         replica_url: replica_url.map(SecretString::from),
         connections: connections(reader)?,
         auto_migrate: reader.switch("SOUK_AUTO_MIGRATE", sqlite)?,
+        statement_timeout: None,
     })
 }
 

@@ -72,6 +72,7 @@ async fn connect(url: &str) -> Db {
         replica_url: None,
         connections: 1,
         auto_migrate: false,
+        statement_timeout: None,
     };
     Db::connect(&config).await.unwrap()
 }

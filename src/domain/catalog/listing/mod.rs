@@ -15,6 +15,7 @@ use sea_orm::{ConnectionTrait as _, QueryResult, TryGetable as _};
 use super::policy;
 use crate::domain::context::Context;
 use crate::entity::product::ProductStatus;
+use crate::infra::db::MAX_BINDS;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::id::{CategoryId, ProductId};
 use crate::kernel::page::{Cursor, Direction, Page, PageArgs, Slice, SortKey};
@@ -131,10 +132,12 @@ pub async fn pages(
     listing: &Listing,
 ) -> Result<HashMap<Option<CategoryId>, Slice<Item>>> {
     let mut rows: HashMap<Option<CategoryId>, Vec<Item>> = HashMap::new();
-    if let Some(statement) = statement(ctx, shelves, listing) {
-        for row in ctx.reader().query_all(&statement).await? {
-            let shelf: Option<CategoryId> = row.try_get_by("shelf")?;
-            rows.entry(shelf).or_default().push(item(&row, listing)?);
+    for shelves in shelves.chunks(together(ctx, &listing.filter)) {
+        if let Some(statement) = statement(ctx, shelves, listing) {
+            for row in ctx.reader().query_all(&statement).await? {
+                let shelf: Option<CategoryId> = row.try_get_by("shelf")?;
+                rows.entry(shelf).or_default().push(item(&row, listing)?);
+            }
         }
     }
     let pages = shelves.iter().map(|shelf| {
@@ -149,6 +152,19 @@ pub async fn pages(
     Ok(pages.collect())
 }
 
+/// How many shelves fit into one statement: each has a part for every status, with all values of the filter, and
+/// SQLite joins at most 500 parts. All, but for filters of hundreds of values.
+fn together(ctx: &Context, filter: &ProductFilter) -> usize {
+    const MOST_SHELVES: usize = 150;
+    /// Cursors, bounds, limits and the words' scores.
+    const OTHER_BINDS: usize = 100;
+    let values = |list: &Option<Vec<String>>| list.as_ref().map_or(0, Vec::len);
+    let lists = values(&filter.vendors) + values(&filter.product_types) + values(&filter.tags);
+    let ids = filter.ids.as_ref().map_or(0, Vec::len);
+    let parts = statuses(ctx, filter).len().max(1);
+    (MAX_BINDS / ((lists + ids + OTHER_BINDS) * parts)).clamp(1, MOST_SHELVES)
+}
+
 /// How many products each shelf has under the filter.
 pub async fn counts(
     ctx: &Context,
@@ -160,18 +176,17 @@ pub async fn counts(
     if statuses.is_empty() || shelves.is_empty() {
         return Ok(counts);
     }
-    let statement = sql::count(
-        &sql::Scope {
-            db: ctx.db(),
-            shop: &ctx.platform.shop,
-            filter,
-        },
-        shelves,
-        &statuses,
-    );
-    for row in ctx.reader().query_all(&statement).await? {
-        let count: i64 = row.try_get_by("count")?;
-        counts.insert(row.try_get_by("shelf")?, u64::try_from(count).unwrap_or_default());
+    let scope = sql::Scope {
+        db: ctx.db(),
+        shop: &ctx.platform.shop,
+        filter,
+    };
+    for shelves in shelves.chunks(together(ctx, filter)) {
+        let statement = sql::count(&scope, shelves, &statuses);
+        for row in ctx.reader().query_all(&statement).await? {
+            let count: i64 = row.try_get_by("count")?;
+            counts.insert(row.try_get_by("shelf")?, u64::try_from(count).unwrap_or_default());
+        }
     }
     Ok(counts)
 }

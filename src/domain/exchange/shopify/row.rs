@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 use url::Url;
 
+use crate::domain::catalog::validate::MAX_PRICE;
 use crate::entity::product::ProductStatus;
 use crate::kernel::money::{Currency, Money};
 
@@ -37,6 +38,10 @@ pub(super) fn price(text: &str, currency: Currency) -> Result<i64, String> {
         .parse()
         .map_err(|_| format!("{} is not a price such as 19.90", shown(text)))?;
     let money = Money::from_decimal(amount, currency).map_err(|error| format!("{} {error}", shown(text)))?;
+    if money.minor > MAX_PRICE {
+        let most = Money::new(MAX_PRICE, currency).to_decimal();
+        return Err(format!("{} is more than {most}", shown(text)));
+    }
     Ok(money.minor)
 }
 
@@ -148,7 +153,9 @@ mod tests {
             ("19.50", "JPY", None),
             ("1.234", "KWD", Some(1234)),
             ("19.999", "USD", None),
-            ("92233720368547758.07", "USD", Some(i64::MAX)),
+            ("10000000000.00", "USD", Some(MAX_PRICE)),
+            ("10000000000.01", "USD", None),
+            ("92233720368547758.07", "USD", None),
             ("92233720368547758.08", "USD", None),
             ("99999999999999999999999999999999", "USD", None),
             ("", "USD", None),
