@@ -13,7 +13,6 @@ use crate::graphql::schema;
 use crate::http::{self, Lifecycle, Shared};
 use crate::infra::db::Db;
 use crate::infra::db::schema::{SchemaState, migrate_up};
-use crate::infra::token::Tokens;
 use crate::kernel::clock::{Clock, SystemClock};
 use crate::kernel::config::Config;
 
@@ -42,8 +41,7 @@ impl App {
     /// # Errors
     /// The secret that signs tokens cannot be kept.
     pub fn on(db: Db, config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let tokens = Tokens::of_config(&config.token, &config.database, Arc::clone(&clock))?;
-        let platform = Arc::new(Platform::new(db, clock, config.shop.clone(), &config.cache));
+        let platform = Arc::new(Platform::new(db, clock, &config)?);
         let engine = Engine::new(
             schema::build(&config.limits, config.http.introspection),
             Arc::clone(&platform),
@@ -52,7 +50,6 @@ impl App {
         );
         let shared = Arc::new(Shared {
             engine,
-            tokens,
             config: config.http.clone(),
             environment: config.environment,
             lifecycle: Lifecycle::default(),
@@ -67,10 +64,6 @@ impl App {
     /// All addresses, for a server or for a test.
     pub fn router(&self) -> Router {
         http::router(Arc::clone(&self.shared))
-    }
-
-    pub fn tokens(&self) -> &Tokens {
-        &self.shared.tokens
     }
 
     pub fn lifecycle(&self) -> &Lifecycle {

@@ -12,6 +12,9 @@ mod m20261121_000002_create_product;
 mod m20261121_000003_create_inventory;
 mod m20261121_000004_create_product_search;
 mod m20261121_000005_create_idempotency_key;
+mod m20261121_000006_create_account;
+mod m20261121_000007_create_sign_in_attempt;
+mod m20261121_000008_create_audit_record;
 
 /// All steps, in their order.
 #[derive(Debug)]
@@ -26,6 +29,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000003_create_inventory::Migration),
             Box::new(m20261121_000004_create_product_search::Migration),
             Box::new(m20261121_000005_create_idempotency_key::Migration),
+            Box::new(m20261121_000006_create_account::Migration),
+            Box::new(m20261121_000007_create_sign_in_attempt::Migration),
+            Box::new(m20261121_000008_create_audit_record::Migration),
         ]
     }
 }

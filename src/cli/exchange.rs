@@ -15,7 +15,7 @@ pub(super) async fn platform(config: &Config) -> anyhow::Result<Arc<Platform>> {
     config.database.connections = 1;
     let db = app::connect(&config).await?;
     app::check_schema(&db, config.database.auto_migrate).await?;
-    let platform = Platform::new(db, Arc::new(SystemClock), config.shop.clone(), &config.cache);
+    let platform = Platform::new(db, Arc::new(SystemClock), &config)?;
     Ok(Arc::new(platform))
 }
 

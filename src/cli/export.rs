@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::exchange::{currency, platform};
 use crate::domain::context::Context;
 use crate::domain::exchange::shopify::export;
-use crate::kernel::actor::Actor;
+use crate::kernel::actor::{Actor, Origin};
 use crate::kernel::config::Config;
 use crate::kernel::money::Currency;
 
@@ -36,7 +36,7 @@ struct ShopifyArgs {
 /// When the file cannot be written, or the database does not do.
 pub async fn run(args: ExportArgs, config: Config) -> anyhow::Result<ExitCode> {
     let To::Shopify(args) = args.to;
-    let context = Context::reading(Actor::System, platform(&config).await?);
+    let context = Context::reading(Actor::System, Origin::default(), platform(&config).await?);
     let exported = export(&context, &args.file, args.currency).await?;
     let mut out = io::stdout().lock();
     writeln!(

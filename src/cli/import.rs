@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::exchange::{currency, platform};
 use crate::domain::context::Context;
 use crate::domain::exchange::shopify::{Counts, Import, Note, Report, Watch, import};
-use crate::kernel::actor::Actor;
+use crate::kernel::actor::{Actor, Origin};
 use crate::kernel::config::Config;
 use crate::kernel::money::Currency;
 
@@ -52,7 +52,7 @@ pub async fn run(args: ImportArgs, config: Config) -> anyhow::Result<ExitCode> {
     let From::Shopify(args) = args.from;
     // Before a database is made for nothing.
     std::fs::File::open(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
-    let context = Context::writing(Actor::System, platform(&config).await?);
+    let context = Context::writing(Actor::System, Origin::default(), platform(&config).await?);
     let order = Import {
         path: args.file,
         currency: args.currency,

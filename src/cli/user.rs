@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
+use secrecy::ExposeSecret as _;
 
-use crate::infra::token::Tokens;
+use crate::infra::token::{Holder, Tokens};
 use crate::kernel::actor::Role;
 use crate::kernel::clock::SystemClock;
 use crate::kernel::config::{Config, Environment, duration};
+use crate::kernel::id::{SessionId, UserId};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct UserArgs {
@@ -26,9 +28,6 @@ enum UserCommand {
         /// How long the token is good for: 30s, 15m, 1h, 7d.
         #[arg(long, default_value = "1h", value_parser = time_to_live)]
         ttl: Duration,
-        /// Who the token says its holder is.
-        #[arg(long, default_value = "developer", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-        subject: String,
     },
 }
 
@@ -40,7 +39,7 @@ enum RoleArg {
 }
 
 pub(super) fn run(args: UserArgs, config: Config) -> anyhow::Result<ExitCode> {
-    let UserCommand::Token { role, ttl, subject } = args.command;
+    let UserCommand::Token { role, ttl } = args.command;
     anyhow::ensure!(
         config.environment == Environment::Development,
         "tokens are printed in development only (SOUK_ENV=development): whoever reads one is whoever it says"
@@ -51,7 +50,12 @@ pub(super) fn run(args: UserArgs, config: Config) -> anyhow::Result<ExitCode> {
         RoleArg::Admin => Role::Admin,
     };
     let tokens = Tokens::of_config(&config.token, &config.database, Arc::new(SystemClock))?;
-    println!("{}", tokens.issue(&subject, role, ttl)?);
+    let holder = Holder {
+        user: UserId::new(),
+        session: SessionId::new(),
+        role,
+    };
+    println!("{}", tokens.issue(&holder, ttl)?.token.expose_secret());
     Ok(ExitCode::SUCCESS)
 }
 

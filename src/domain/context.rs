@@ -5,11 +5,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sea_orm::DatabaseConnection;
 
+use super::accounts::revocation::Revocations;
 use super::catalog::cache::CatalogCache;
+use super::permission::Permission;
 use crate::infra::db::Db;
-use crate::kernel::actor::Actor;
+use crate::infra::token::Tokens;
+use crate::kernel::actor::{Actor, Origin};
 use crate::kernel::clock::Clock;
-use crate::kernel::config::{CacheConfig, ShopConfig};
+use crate::kernel::config::{Config, ShopConfig};
 use crate::kernel::error::{Error, Result};
 
 /// What lives as long as the process.
@@ -18,17 +21,24 @@ pub struct Platform {
     pub db: Db,
     pub clock: Arc<dyn Clock>,
     pub shop: ShopConfig,
+    pub tokens: Tokens,
+    pub revocations: Revocations,
     pub catalog_cache: CatalogCache,
 }
 
 impl Platform {
-    pub fn new(db: Db, clock: Arc<dyn Clock>, shop: ShopConfig, cache: &CacheConfig) -> Self {
-        Self {
+    /// # Errors
+    /// The secret that signs tokens cannot be kept.
+    pub fn new(db: Db, clock: Arc<dyn Clock>, config: &Config) -> anyhow::Result<Self> {
+        let tokens = Tokens::of_config(&config.token, &config.database, Arc::clone(&clock))?;
+        Ok(Self {
             db,
             clock,
-            shop,
-            catalog_cache: CatalogCache::new(cache),
-        }
+            shop: config.shop.clone(),
+            tokens,
+            revocations: Revocations::default(),
+            catalog_cache: CatalogCache::new(&config.cache),
+        })
     }
 }
 
@@ -36,6 +46,7 @@ impl Platform {
 #[derive(Clone, Debug)]
 pub struct Context {
     pub actor: Actor,
+    pub origin: Origin,
     pub platform: Arc<Platform>,
     /// Whether reads must see this operation's own writes.
     own_writes: bool,
@@ -43,18 +54,20 @@ pub struct Context {
 
 impl Context {
     /// For an operation that only reads.
-    pub fn reading(actor: Actor, platform: Arc<Platform>) -> Self {
+    pub fn reading(actor: Actor, origin: Origin, platform: Arc<Platform>) -> Self {
         Self {
             actor,
+            origin,
             platform,
             own_writes: false,
         }
     }
 
     /// For an operation that writes: what it reads afterwards, it reads where it wrote.
-    pub fn writing(actor: Actor, platform: Arc<Platform>) -> Self {
+    pub fn writing(actor: Actor, origin: Origin, platform: Arc<Platform>) -> Self {
         Self {
             actor,
+            origin,
             platform,
             own_writes: true,
         }
@@ -76,11 +89,15 @@ impl Context {
         self.platform.clock.now()
     }
 
+    pub fn may(&self, permission: Permission) -> bool {
+        permission.allows(self.actor.role())
+    }
+
     /// # Errors
-    /// Unauthenticated for anonymous callers, Forbidden for customers.
-    pub fn require_staff(&self) -> Result<()> {
+    /// Unauthenticated for anonymous callers, Forbidden for accounts whose role is too small.
+    pub fn require(&self, permission: Permission) -> Result<()> {
         match &self.actor {
-            actor if actor.is_staff() => Ok(()),
+            actor if permission.allows(actor.role()) => Ok(()),
             Actor::Anonymous => Err(Error::Unauthenticated),
             Actor::User { .. } | Actor::System => Err(Error::Forbidden),
         }

@@ -15,7 +15,7 @@ use super::document::{self, InputTypes, Prepared};
 use super::execution;
 use super::schema::ShopSchema;
 use crate::domain::context::{Context, Platform};
-use crate::kernel::actor::{Actor, Role};
+use crate::kernel::actor::{Actor, Origin, Role};
 use crate::kernel::config::LimitsConfig;
 
 /// A request as it was sent, by whatever transport.
@@ -68,13 +68,7 @@ impl Engine {
     /// The answer that refuses it.
     #[expect(clippy::result_large_err, reason = "made once, and answered with at once")]
     pub fn prepare(&self, actor: &Actor, request: GraphqlRequest) -> Result<Prepared, Answer> {
-        let admin = matches!(
-            actor,
-            Actor::User {
-                role: Role::Admin,
-                ..
-            } | Actor::System
-        );
+        let admin = actor.role() == Some(Role::Admin);
         document::prepare(
             &request.query,
             request.operation_name.as_deref(),
@@ -87,10 +81,10 @@ impl Engine {
     }
 
     /// Validates and executes a query or a mutation.
-    pub async fn run(&self, actor: Actor, prepared: Prepared) -> Answer {
+    pub async fn run(&self, actor: Actor, origin: Origin, prepared: Prepared) -> Answer {
         let context = match prepared.kind {
-            OperationType::Query => Context::reading(actor, Arc::clone(&self.platform)),
-            OperationType::Mutation => Context::writing(actor, Arc::clone(&self.platform)),
+            OperationType::Query => Context::reading(actor, origin, Arc::clone(&self.platform)),
+            OperationType::Mutation => Context::writing(actor, origin, Arc::clone(&self.platform)),
             OperationType::Subscription => {
                 return Answer::refused("GRAPHQL_VALIDATION_FAILED", "The schema has no subscriptions.");
             }
@@ -112,9 +106,9 @@ impl Engine {
     }
 
     /// Both steps, for callers with nothing to do in between.
-    pub async fn execute(&self, actor: Actor, request: GraphqlRequest) -> Answer {
+    pub async fn execute(&self, actor: Actor, origin: Origin, request: GraphqlRequest) -> Answer {
         match self.prepare(&actor, request) {
-            Ok(prepared) => self.run(actor, prepared).await,
+            Ok(prepared) => self.run(actor, origin, prepared).await,
             Err(refusal) => refusal,
         }
     }

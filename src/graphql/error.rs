@@ -30,6 +30,13 @@ impl From<ApiError> for async_graphql::Error {
             }
             Error::Unauthenticated => coded("UNAUTHENTICATED", "Sign in first: this needs an access token."),
             Error::Forbidden => coded("FORBIDDEN", "Your account may not do this."),
+            Error::Throttled { retry_after } => {
+                let seconds = retry_after.as_millis().div_ceil(1000).max(1);
+                let text = format!("Too many attempts: try again in {seconds} seconds.");
+                coded("THROTTLED", &text).extend_with(|_, extensions| {
+                    extensions.set("retryAfter", u64::try_from(seconds).unwrap_or(u64::MAX));
+                })
+            }
             // Mutations turn refusals into `userErrors`; one that comes up here was meant for them.
             Error::Refused(refusals) => {
                 let text = refusals

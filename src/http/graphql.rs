@@ -10,7 +10,7 @@ use axum::response::Response;
 
 use super::accept::{self, MediaType};
 use super::{Shared, SharedState, auth, body, json, preflight, reply};
-use crate::kernel::actor::Actor;
+use crate::kernel::actor::{Actor, Origin};
 
 /// Queries and mutations.
 pub(super) async fn post(State(shared): SharedState, headers: HeaderMap, body: Body) -> Response {
@@ -35,13 +35,13 @@ async fn respond_to_post(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Response> {
-    let (media_type, actor) = who_and_how(shared, headers)?;
+    let (media_type, actor, origin) = who_and_how(shared, headers)?;
     let limits = shared.limits();
     let body = body::read_json(headers, body, limits, media_type).await?;
     let request = json::request_of_body(&body, limits.json_depth)
         .map_err(|problem| bad_request(&problem, media_type))?;
     Ok(reply::answer(
-        &shared.engine.execute(actor, request).await,
+        &shared.engine.execute(actor, origin, request).await,
         media_type,
     ))
 }
@@ -51,7 +51,7 @@ async fn respond_to_get(
     headers: &HeaderMap,
     query: &str,
 ) -> Result<Response, Response> {
-    let (media_type, actor) = who_and_how(shared, headers)?;
+    let (media_type, actor, origin) = who_and_how(shared, headers)?;
     let request = json::request_of_query(query, shared.limits().json_depth)
         .map_err(|problem| bad_request(&problem, media_type))?;
     let prepared = match shared.engine.prepare(&actor, request) {
@@ -82,13 +82,13 @@ async fn respond_to_get(
         ));
     }
     Ok(reply::answer(
-        &shared.engine.run(actor, prepared).await,
+        &shared.engine.run(actor, origin, prepared).await,
         media_type,
     ))
 }
 
 #[expect(clippy::result_large_err, reason = "made once, and answered with at once")]
-fn who_and_how(shared: &Shared, headers: &HeaderMap) -> Result<(MediaType, Actor), Response> {
+fn who_and_how(shared: &Shared, headers: &HeaderMap) -> Result<(MediaType, Actor, Origin), Response> {
     let Some(media_type) = accept::negotiate(headers) else {
         let message =
             "Answers come as application/graphql-response+json or application/json: Accept lists neither.";
@@ -98,8 +98,8 @@ fn who_and_how(shared: &Shared, headers: &HeaderMap) -> Result<(MediaType, Actor
             message,
         ));
     };
-    let actor = auth::caller(headers, &shared.tokens).map_err(|error| auth::refusal(error, media_type))?;
-    Ok((media_type, actor))
+    let actor = auth::caller(headers, shared.platform()).map_err(|error| auth::refusal(error, media_type))?;
+    Ok((media_type, actor, auth::origin(headers)))
 }
 
 fn bad_request(problem: &str, media_type: MediaType) -> Response {

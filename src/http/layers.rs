@@ -154,7 +154,6 @@ mod tests {
     use crate::graphql::schema;
     use crate::http::Lifecycle;
     use crate::infra::db::Db;
-    use crate::infra::token::Tokens;
     use crate::kernel::clock::SystemClock;
     use crate::kernel::config::{Config, Source};
 
@@ -164,12 +163,10 @@ mod tests {
         let config = Config::from_source(&source).unwrap();
         let db = Db::connect(&config.database).await.unwrap();
         let clock = Arc::new(SystemClock);
-        let tokens = Tokens::of_config(&config.token, &config.database, clock.clone()).unwrap();
-        let platform = Arc::new(Platform::new(db, clock, config.shop.clone(), &config.cache));
+        let platform = Arc::new(Platform::new(db, clock, &config).unwrap());
         let schema = schema::build(&config.limits, true);
         Arc::new(Shared {
             engine: Engine::new(schema, platform, config.limits, false),
-            tokens,
             config: config.http,
             environment: config.environment,
             lifecycle: Lifecycle::default(),

@@ -22,15 +22,14 @@ use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::domain::context::Platform;
 use crate::graphql::engine::Engine;
-use crate::infra::token::Tokens;
 use crate::kernel::config::{Environment, HttpConfig, LimitsConfig};
 
 /// What every handler may need.
 #[derive(Debug)]
 pub struct Shared {
     pub engine: Engine,
-    pub tokens: Tokens,
     pub config: HttpConfig,
     pub environment: Environment,
     pub lifecycle: Lifecycle,
@@ -39,6 +38,10 @@ pub struct Shared {
 impl Shared {
     fn limits(&self) -> &LimitsConfig {
         self.engine.limits()
+    }
+
+    fn platform(&self) -> &Platform {
+        self.engine.platform()
     }
 }
 

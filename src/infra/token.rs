@@ -1,5 +1,5 @@
-//! Access tokens: signed statements of who is asking, good for a short while. They are not stored, so
-//! none can be taken back; that is why they are short-lived.
+//! Access tokens: signed statements of who is asking, good for a short while. They are not stored: what takes one
+//! back before its time is that its session has ended, which is known elsewhere.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::actor::{Actor, Role};
+use crate::kernel::actor::Role;
 use crate::kernel::clock::Clock;
 use crate::kernel::config::{DatabaseConfig, TokenConfig};
+use crate::kernel::id::{SessionId, UserId};
 
 /// Who signs, and for whom: a token of another system that happens to share the secret is not ours.
 const PARTY: &str = "souk";
@@ -29,11 +31,28 @@ const MIN_KEPT_BYTES: usize = 32;
 #[derive(Debug, Serialize, Deserialize)]
 struct Claims {
     sub: String,
+    sid: String,
     role: Role,
+    jti: String,
     iss: String,
     aud: String,
     iat: i64,
     exp: i64,
+}
+
+/// What an access token says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    pub user: UserId,
+    pub session: SessionId,
+    pub role: Role,
+}
+
+/// A token to hand out, once.
+#[derive(Debug)]
+pub struct AccessToken {
+    pub token: SecretString,
+    pub expires_at: DateTime<Utc>,
 }
 
 /// Why a token does not count. Which of the two it is may be said; nothing else about it may.
@@ -43,6 +62,9 @@ pub enum TokenError {
     Expired,
     #[error("The access token is not valid.")]
     Invalid,
+    /// Signed out, or the role has changed since.
+    #[error("The access token no longer counts: refresh it, or sign in again.")]
+    Revoked,
 }
 
 /// Issues and verifies access tokens (HS256).
@@ -92,23 +114,31 @@ impl Tokens {
 
     /// # Errors
     /// The token cannot be signed; with a secret of any length, it can.
-    pub fn issue(&self, subject: &str, role: Role, time_to_live: Duration) -> anyhow::Result<String> {
-        let iat = self.clock.now().timestamp();
-        let exp = iat.saturating_add(i64::try_from(time_to_live.as_secs()).unwrap_or(i64::MAX));
+    pub fn issue(&self, holder: &Holder, time_to_live: Duration) -> anyhow::Result<AccessToken> {
+        let now = self.clock.now();
+        // Whole seconds are all that a token can say.
+        let seconds = i64::try_from(time_to_live.as_secs()).unwrap_or(i64::MAX);
+        let exp = now.timestamp().saturating_add(seconds);
         let claims = Claims {
-            sub: subject.to_owned(),
-            role,
+            sub: holder.user.to_string(),
+            sid: holder.session.to_string(),
+            role: holder.role,
+            jti: uuid::Uuid::new_v4().simple().to_string(),
             iss: PARTY.to_owned(),
             aud: PARTY.to_owned(),
-            iat,
+            iat: now.timestamp(),
             exp,
         };
-        Ok(encode(&Header::new(Algorithm::HS256), &claims, &self.signing)?)
+        let token = encode(&Header::new(Algorithm::HS256), &claims, &self.signing)?;
+        Ok(AccessToken {
+            token: SecretString::from(token),
+            expires_at: DateTime::from_timestamp(exp, 0).unwrap_or(DateTime::<Utc>::MAX_UTC),
+        })
     }
 
     /// # Errors
     /// The token was not signed by us, has been tampered with, or has expired.
-    pub fn verify(&self, token: &str) -> Result<Actor, TokenError> {
+    pub fn verify(&self, token: &str) -> Result<Holder, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Invalid);
         }
@@ -124,14 +154,14 @@ impl Tokens {
             .find_map(|key| decode::<Claims>(token, key, &validation).ok())
             .ok_or(TokenError::Invalid)?
             .claims;
-        if claims.sub.is_empty() {
-            return Err(TokenError::Invalid);
-        }
+        let user = claims.sub.parse().map_err(|_| TokenError::Invalid)?;
+        let session = claims.sid.parse().map_err(|_| TokenError::Invalid)?;
         if claims.exp <= self.clock.now().timestamp() {
             return Err(TokenError::Expired);
         }
-        Ok(Actor::User {
-            subject: claims.sub,
+        Ok(Holder {
+            user,
+            session,
             role: claims.role,
         })
     }
@@ -209,15 +239,25 @@ mod tests {
     const SECRET: &str = "a secret of at least thirty-two bytes";
     const HOUR: Duration = Duration::from_secs(3600);
 
+    fn holder(role: Role) -> Holder {
+        Holder {
+            user: UserId::new(),
+            session: SessionId::new(),
+            role,
+        }
+    }
+
+    fn issue(tokens: &Tokens, holder: &Holder) -> String {
+        let issued = tokens.issue(holder, HOUR).unwrap();
+        issued.token.expose_secret().to_owned()
+    }
+
     #[test]
     fn a_token_names_its_holder_until_it_expires() {
         let (tokens, clock) = tokens(SECRET, None);
-        let token = tokens.issue("ann", Role::Staff, HOUR).unwrap();
-        let ann = Actor::User {
-            subject: "ann".to_owned(),
-            role: Role::Staff,
-        };
-        assert_eq!(tokens.verify(&token), Ok(ann.clone()));
+        let ann = holder(Role::Staff);
+        let token = issue(&tokens, &ann);
+        assert_eq!(tokens.verify(&token), Ok(ann));
         clock.advance(chrono::Duration::seconds(3599));
         assert_eq!(tokens.verify(&token), Ok(ann));
         clock.advance(chrono::Duration::seconds(1));
@@ -228,9 +268,9 @@ mod tests {
     fn the_previous_secret_still_verifies_and_no_longer_signs() {
         let (old, _) = tokens("the secret of last year, long enough", None);
         let (new, _) = tokens(SECRET, Some("the secret of last year, long enough"));
-        assert!(new.verify(&old.issue("ann", Role::Admin, HOUR).unwrap()).is_ok());
+        assert!(new.verify(&issue(&old, &holder(Role::Admin))).is_ok());
         assert_eq!(
-            old.verify(&new.issue("ann", Role::Admin, HOUR).unwrap()),
+            old.verify(&issue(&new, &holder(Role::Admin))),
             Err(TokenError::Invalid)
         );
     }
@@ -238,7 +278,7 @@ mod tests {
     #[test]
     fn what_we_did_not_sign_is_refused() {
         let (tokens, _) = tokens(SECRET, None);
-        let good = tokens.issue("ann", Role::Customer, HOUR).unwrap();
+        let good = issue(&tokens, &holder(Role::Customer));
         let [header, claims, signature] = good.split('.').collect::<Vec<_>>().try_into().unwrap();
         let admin = URL_SAFE_NO_PAD.encode(
             String::from_utf8(URL_SAFE_NO_PAD.decode(claims).unwrap())
@@ -263,7 +303,10 @@ mod tests {
     fn other_algorithms_and_other_parties_are_refused_even_with_the_right_secret() {
         let (tokens, _) = tokens(SECRET, None);
         let exp = start().timestamp() + 60;
-        let ours = serde_json::json!({"sub": "ann", "role": "staff", "iss": "souk", "aud": "souk", "iat": 0, "exp": exp});
+        let ours = serde_json::json!({
+            "sub": UserId::new().to_string(), "sid": SessionId::new().to_string(), "jti": "1", "role": "staff",
+            "iss": "souk", "aud": "souk", "iat": 0, "exp": exp,
+        });
         let sign = |algorithm, claims: &serde_json::Value| {
             encode(
                 &Header::new(algorithm),
@@ -277,7 +320,14 @@ mod tests {
             tokens.verify(&sign(Algorithm::HS512, &ours)),
             Err(TokenError::Invalid)
         );
-        for (claim, value) in [("iss", "other"), ("aud", "other"), ("role", "god"), ("sub", "")] {
+        for (claim, value) in [
+            ("iss", "other"),
+            ("aud", "other"),
+            ("role", "god"),
+            ("sub", ""),
+            ("sub", "ann"),
+            ("sid", ""),
+        ] {
             let mut claims = ours.clone();
             claims[claim] = value.into();
             assert_eq!(
@@ -286,7 +336,7 @@ mod tests {
                 "{claim}"
             );
         }
-        for claim in ["sub", "iss", "aud", "exp", "role"] {
+        for claim in ["sub", "sid", "jti", "iss", "aud", "exp", "role"] {
             let mut claims = ours.clone();
             claims.as_object_mut().unwrap().remove(claim);
             assert_eq!(

@@ -1,4 +1,8 @@
-//! Who is asking.
+//! Who is asking, and from where.
+
+use std::net::IpAddr;
+
+use super::id::{SessionId, UserId};
 
 /// What an account may be. Each role may do all that the ones before it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -14,19 +18,31 @@ pub enum Role {
 pub enum Actor {
     /// No token was sent.
     Anonymous,
-    /// The holder of a valid token; `subject` is the token's `sub`.
-    User { subject: String, role: Role },
+    /// The holder of a valid token of a session that goes on.
+    User {
+        id: UserId,
+        session: SessionId,
+        role: Role,
+    },
     /// The command line and background work, which answer to whoever started them.
     System,
 }
 
 impl Actor {
-    /// Staff, admins and the system itself.
-    pub fn is_staff(&self) -> bool {
+    /// The role that counts. The system may do what an admin may.
+    pub fn role(&self) -> Option<Role> {
         match self {
-            Self::Anonymous => false,
-            Self::User { role, .. } => *role >= Role::Staff,
-            Self::System => true,
+            Self::Anonymous => None,
+            Self::User { role, .. } => Some(*role),
+            Self::System => Some(Role::Admin),
+        }
+    }
+
+    /// Whose account it is that asks, if it is anybody's.
+    pub fn user(&self) -> Option<UserId> {
+        match self {
+            Self::User { id, .. } => Some(*id),
+            Self::Anonymous | Self::System => None,
         }
     }
 
@@ -34,8 +50,32 @@ impl Actor {
     pub fn key(&self) -> String {
         match self {
             Self::Anonymous => "anonymous".to_owned(),
-            Self::User { subject, .. } => format!("user:{subject}"),
+            Self::User { id, .. } => id.to_string(),
             Self::System => "system".to_owned(),
         }
+    }
+}
+
+/// Where a request comes from, as far as the connection and the client tell. What the client tells is not proof
+/// of anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// None for commands and background work.
+    pub address: Option<IpAddr>,
+    /// Without control characters, 255 characters at most.
+    pub user_agent: Option<String>,
+}
+
+const MAX_USER_AGENT: usize = 255;
+
+impl Origin {
+    /// `user_agent` as it was sent: it goes into records that people read, so nothing in it may act on them.
+    pub fn new(address: Option<IpAddr>, user_agent: Option<&str>) -> Self {
+        let clean = |text: &str| -> String {
+            let printable = text.chars().filter(|c| !c.is_control());
+            printable.take(MAX_USER_AGENT).collect()
+        };
+        let user_agent = user_agent.map(clean).filter(|text| !text.is_empty());
+        Self { address, user_agent }
     }
 }

@@ -4,6 +4,7 @@
 //! error, so that a `?` on a database error would send SQL text to strangers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -20,6 +21,8 @@ pub enum Error {
     Unauthenticated,
     /// Somebody is signed in who may not do this.
     Forbidden,
+    /// Too often, or too many at once; it may be tried again after this time.
+    Throttled { retry_after: Duration },
     /// A fault of ours. Logged once, at the boundary; the client only learns that it happened.
     Internal(Arc<anyhow::Error>),
 }
@@ -155,6 +158,9 @@ impl From<Error> for anyhow::Error {
             Error::BadInput(bad) => anyhow::anyhow!("{}: {}", bad.argument.join("."), bad.message),
             Error::Unauthenticated => anyhow::anyhow!("nobody is signed in"),
             Error::Forbidden => anyhow::anyhow!("not allowed"),
+            Error::Throttled { retry_after } => {
+                anyhow::anyhow!("too often: try again in {} seconds", retry_after.as_secs().max(1))
+            }
             Error::Internal(error) => anyhow::anyhow!("{error:#}"),
         }
     }

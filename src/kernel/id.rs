@@ -83,6 +83,9 @@ ids! {
     ProductImageId = "image";
     CategoryId = "category";
     InventoryMovementId = "movement";
+    UserId = "user";
+    SessionId = "session";
+    AuditRecordId = "audit";
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use sea_orm::{ConnectionTrait as _, Statement, TryGetable as _};
 use souk::domain::catalog::listing::{CategoryRef, Listing, ProductFilter, Sort, SortField};
 use souk::domain::context::Context;
 use souk::entity::product::ProductStatus;
-use souk::kernel::actor::{Actor, Role};
+use souk::kernel::actor::{Actor, Origin, Role};
+use souk::kernel::id::{SessionId, UserId};
 use souk::kernel::page::{Cursor, PageArgs, SortKey};
 
 use crate::support::{Kind, Shop, product};
@@ -69,12 +70,13 @@ fn deep(field: SortField) -> Cursor {
 fn context(shop: &Shop, staff: bool) -> Context {
     let actor = match staff {
         true => Actor::User {
-            subject: "staff".to_owned(),
+            id: UserId::new(),
+            session: SessionId::new(),
             role: Role::Staff,
         },
         false => Actor::Anonymous,
     };
-    Context::reading(actor, std::sync::Arc::clone(&shop.platform))
+    Context::reading(actor, Origin::default(), std::sync::Arc::clone(&shop.platform))
 }
 
 fn reads_only_indexes(kind: Kind, plan: &str, table: &str) {

@@ -11,6 +11,7 @@ use super::insert::{NewImage, NewProduct, NewVariant, insert_products};
 use super::slug;
 use super::validate::Checker;
 use crate::domain::context::Context;
+use crate::domain::permission::Permission;
 use crate::entity::category;
 use crate::entity::product::{self, ProductStatus};
 use crate::infra::db::violates_unique;
@@ -59,7 +60,7 @@ pub struct CreateVariant {
 /// # Errors
 /// Refused with everything that is wrong with the input, TAKEN for a slug, NOT_FOUND for a category.
 pub async fn create_product(ctx: &Context, command: CreateProduct) -> Result<ProductId> {
-    ctx.require_staff()?;
+    ctx.require(Permission::WriteCatalog)?;
     let mut product = check(&command, ctx.platform.shop.currency)?;
     let slug_given = command.slug.is_some();
     let mut tries = 1;

@@ -7,6 +7,7 @@ use super::shelves::{MAX_DEPTH, insert_category};
 use super::slug;
 use super::validate::Checker;
 use crate::domain::context::Context;
+use crate::domain::permission::Permission;
 use crate::entity::{category, category_ancestor};
 use crate::infra::db::violates_unique;
 use crate::kernel::error::{Error, ErrorCode, Result};
@@ -27,7 +28,7 @@ pub struct CreateCategory {
 /// Refused with everything that is wrong with the input, TAKEN for a slug, NOT_FOUND for the parent,
 /// OUT_OF_RANGE when the tree would become too deep.
 pub async fn create_category(ctx: &Context, command: CreateCategory) -> Result<CategoryId> {
-    ctx.require_staff()?;
+    ctx.require(Permission::WriteCatalog)?;
     let mut checker = Checker::default();
     let name = checker.text("name", &command.name);
     let given = command.slug.as_deref().map(|slug| checker.slug("slug", slug));

@@ -1,11 +1,12 @@
 //! Who may see what of the catalog. Categories are public; so are products, once they are active.
 
+use crate::domain::permission::Permission;
 use crate::entity::product::{self, ProductStatus};
 use crate::kernel::actor::Actor;
 
 /// The statuses of products that the actor may see.
 pub fn visible_statuses(actor: &Actor) -> &'static [ProductStatus] {
-    if actor.is_staff() {
+    if Permission::ReadUnpublished.allows(actor.role()) {
         &[
             ProductStatus::Draft,
             ProductStatus::Active,

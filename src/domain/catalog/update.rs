@@ -17,6 +17,7 @@ use super::derived;
 use super::insert::insert_all;
 use super::validate::Checker;
 use crate::domain::context::Context;
+use crate::domain::permission::Permission;
 use crate::entity::product::{self, ProductStatus};
 use crate::entity::{product_image, product_tag};
 use crate::kernel::change::Change;
@@ -59,7 +60,7 @@ struct Checked {
 /// Refused with everything that is wrong with the input, NOT_FOUND, TAKEN for a slug, or STALE_OBJECT with the
 /// version that the product has now.
 pub async fn update_product(ctx: &Context, id: ProductId, command: UpdateProduct) -> Result<()> {
-    ctx.require_staff()?;
+    ctx.require(Permission::WriteCatalog)?;
     let expected = command.expected_version;
     let change = check(command)?;
     let txn = ctx.db().begin().await?;

@@ -9,6 +9,7 @@ use super::derived;
 use super::update::{lock_product, not_found, touch};
 use super::validate::Checker;
 use crate::domain::context::Context;
+use crate::domain::permission::Permission;
 use crate::entity::product_variant;
 use crate::kernel::change::Change;
 use crate::kernel::error::{Error, Result};
@@ -29,7 +30,7 @@ pub struct UpdateVariant {
 /// # Errors
 /// Refused with everything that is wrong with the input, or NOT_FOUND.
 pub async fn update_variant(ctx: &Context, id: ProductVariantId, command: UpdateVariant) -> Result<()> {
-    ctx.require_staff()?;
+    ctx.require(Permission::WriteCatalog)?;
     let txn = ctx.db().begin().await?;
     let find = || product_variant::Entity::find_by_id(id).one(&txn);
     let missing = || not_found("variantId", "variant");

@@ -11,6 +11,7 @@ use super::levels::available;
 use crate::domain::catalog::create::MAX_ON_HAND;
 use crate::domain::catalog::validate::Checker;
 use crate::domain::context::Context;
+use crate::domain::permission::Permission;
 use crate::entity::{inventory_level, inventory_movement};
 use crate::infra::idempotency::{Claim, Request};
 use crate::kernel::error::{Error, ErrorCode, Refusal, Result};
@@ -31,7 +32,7 @@ pub struct AdjustInventory {
 /// NOT_FOUND, INVALID for a variant that is not counted, INSUFFICIENT_STOCK when less would be on hand than is
 /// promised to orders, OUT_OF_RANGE, and those of the idempotency key.
 pub async fn adjust(ctx: &Context, command: &AdjustInventory) -> Result<()> {
-    ctx.require_staff()?;
+    ctx.require(Permission::WriteInventory)?;
     let mut checker = Checker::default();
     let reason = checker.text("reason", &command.reason);
     if command.delta == 0 {

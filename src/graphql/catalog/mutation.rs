@@ -11,6 +11,7 @@ use super::staff_inputs::{
 use super::{Category, Product, ProductVariant};
 use crate::domain::catalog::{create, create_category, find, update, update_variant};
 use crate::domain::context::Context as DomainContext;
+use crate::domain::permission::Permission;
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
 use crate::graphql::ids::parse_id;
@@ -36,27 +37,27 @@ pub(crate) async fn variant(ctx: &DomainContext, id: ProductVariantId) -> Result
 }
 
 async fn create(ctx: &DomainContext, input: ProductCreateInput) -> Result<Product> {
-    ctx.require_staff()?;
+    ctx.require(Permission::WriteCatalog)?;
     let id = create::create_product(ctx, input.into_domain()?).await?;
     product(ctx, id).await
 }
 
 async fn update(ctx: &DomainContext, input: ProductUpdateInput) -> Result<Product> {
-    ctx.require_staff()?;
+    ctx.require(Permission::WriteCatalog)?;
     let id = parse_id(input.product_id(), "input.productId")?;
     update::update_product(ctx, id, input.into_domain()?).await?;
     product(ctx, id).await
 }
 
 async fn update_variant(ctx: &DomainContext, input: ProductVariantUpdateInput) -> Result<ProductVariant> {
-    ctx.require_staff()?;
+    ctx.require(Permission::WriteCatalog)?;
     let id = parse_id(input.variant_id(), "input.variantId")?;
     update_variant::update_variant(ctx, id, input.into_domain()).await?;
     variant(ctx, id).await
 }
 
 async fn create_category(ctx: &DomainContext, input: CategoryCreateInput) -> Result<Category> {
-    ctx.require_staff()?;
+    ctx.require(Permission::WriteCatalog)?;
     let id = create_category::create_category(ctx, input.into_domain()?).await?;
     written(find::category_by_id(ctx, id).await?).map(Category::new)
 }

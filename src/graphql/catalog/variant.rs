@@ -6,6 +6,7 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 
 use super::product::{Image, Product, currency};
 use crate::domain::inventory::levels;
+use crate::domain::permission::Permission;
 use crate::entity::{inventory_level, product, product_variant};
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
@@ -60,7 +61,7 @@ impl ProductVariant {
     }
 
     async fn find_inventory(&self, ctx: &Context<'_>) -> Result<Option<InventoryLevel>> {
-        if !ctx.domain()?.actor.is_staff() {
+        if !ctx.domain()?.may(Permission::ReadUnpublished) {
             return Ok(None);
         }
         Ok(self

@@ -4,6 +4,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use crate::domain::context::Context as DomainContext;
 use crate::domain::inventory::adjust::{AdjustInventory, adjust};
+use crate::domain::permission::Permission;
 use crate::graphql::catalog::{ProductVariant, variant};
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
@@ -38,7 +39,7 @@ pub struct InventoryAdjustPayload {
 pub struct InventoryMutation;
 
 async fn change(ctx: &DomainContext, input: InventoryAdjustInput) -> Result<ProductVariant> {
-    ctx.require_staff()?;
+    ctx.require(Permission::WriteInventory)?;
     let variant_id = parse_id(&input.variant_id, "input.variantId")?;
     let InventoryAdjustInput {
         delta,

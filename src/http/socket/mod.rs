@@ -14,7 +14,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use url::{Host, Url};
 
-use super::{Shared, SharedState, reply};
+use super::{Shared, SharedState, auth, reply};
+use crate::kernel::actor::Origin;
 use crate::kernel::config::Environment;
 
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -63,6 +64,7 @@ pub(super) async fn open(
             return reply::refusal(rejection.status(), "BAD_USER_INPUT", message);
         }
     };
+    let origin = auth::origin(&headers);
     let limit = shared.limits().socket_message_bytes;
     upgrade
         .protocols([PROTOCOL])
@@ -72,13 +74,13 @@ pub(super) async fn open(
         .max_frame_size(limit)
         .on_upgrade(move |socket| {
             let tasks = shared.lifecycle.tasks.clone();
-            tasks.track_future(serve(shared, socket))
+            tasks.track_future(serve(shared, origin, socket))
         })
 }
 
-async fn serve(shared: Arc<Shared>, mut socket: WebSocket) {
+async fn serve(shared: Arc<Shared>, origin: Origin, mut socket: WebSocket) {
     let close = if socket.protocol().is_some_and(|protocol| protocol == PROTOCOL) {
-        session::run(shared, &mut socket).await
+        session::run(shared, origin, &mut socket).await
     } else {
         Some(Close::new(4406, "Subprotocol not acceptable"))
     };

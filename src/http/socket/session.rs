@@ -20,7 +20,7 @@ use crate::graphql::answer::Answer;
 use crate::graphql::document::Prepared;
 use crate::graphql::engine::GraphqlRequest;
 use crate::http::{Shared, auth};
-use crate::kernel::actor::Actor;
+use crate::kernel::actor::{Actor, Origin};
 
 /// How often a client is asked whether it is still there; one that has not said anything for two of them
 /// is not.
@@ -35,6 +35,7 @@ enum Event {
 
 struct Session {
     shared: Arc<Shared>,
+    origin: Origin,
     /// The authorization of `connection_init`, once it has come.
     caller: Option<Option<String>>,
     running: SelectAll<Abortable<BoxStream<'static, (String, Event)>>>,
@@ -42,11 +43,12 @@ struct Session {
 }
 
 /// Serves the socket; how it is to be closed, or None when the client has gone.
-pub(super) async fn run(shared: Arc<Shared>, socket: &mut WebSocket) -> Option<Close> {
+pub(super) async fn run(shared: Arc<Shared>, origin: Origin, socket: &mut WebSocket) -> Option<Close> {
     let init_by = Instant::now() + shared.limits().socket_init_timeout;
     let closing = shared.lifecycle.closing.clone();
     let mut session = Session {
         shared,
+        origin,
         caller: None,
         running: SelectAll::new(),
         active: HashMap::new(),
@@ -131,7 +133,7 @@ impl Session {
     fn actor(&self) -> Option<Actor> {
         match self.caller.as_ref()? {
             None => Some(Actor::Anonymous),
-            Some(authorization) => auth::bearer(authorization, &self.shared.tokens).ok(),
+            Some(authorization) => auth::bearer(authorization, self.shared.platform()).ok(),
         }
     }
 
@@ -184,7 +186,7 @@ impl Session {
         let (handle, registration) = AbortHandle::new_pair();
         let events = {
             let id = id.clone();
-            answers(Arc::clone(&self.shared), actor, prepared)
+            answers(Arc::clone(&self.shared), actor, self.origin.clone(), prepared)
                 .map(|answer| Event::Answer(Box::new(answer)))
                 .chain(stream::once(async { Event::End }))
                 .map(move |event| (id.clone(), event))
@@ -231,8 +233,13 @@ impl Session {
 }
 
 /// All that an operation is answered with: one answer, for a query or a mutation.
-fn answers(shared: Arc<Shared>, actor: Actor, prepared: Prepared) -> BoxStream<'static, Answer> {
-    async move { shared.engine.run(actor, prepared).await }
+fn answers(
+    shared: Arc<Shared>,
+    actor: Actor,
+    origin: Origin,
+    prepared: Prepared,
+) -> BoxStream<'static, Answer> {
+    async move { shared.engine.run(actor, origin, prepared).await }
         .into_stream()
         .boxed()
 }

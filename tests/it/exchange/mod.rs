@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use souk::domain::context::Context;
 use souk::domain::exchange::shopify::{self, ExchangeError, Import, Report};
-use souk::kernel::actor::Actor;
+use souk::kernel::actor::{Actor, Origin};
 use souk::kernel::money::Currency;
 use tempfile::NamedTempFile;
 
@@ -36,7 +36,7 @@ fn rows(rows: &str) -> NamedTempFile {
 }
 
 fn context(shop: &Shop) -> Context {
-    Context::writing(Actor::System, Arc::clone(&shop.platform))
+    Context::writing(Actor::System, Origin::default(), Arc::clone(&shop.platform))
 }
 
 fn order(path: impl Into<PathBuf>) -> Import {

@@ -21,6 +21,7 @@ const FLOORS: &[&[&str]] = &[
 
 /// A room calls only those before it. `context` and `event` are words that all rooms share.
 const ROOMS: &[&str] = &[
+    "audit",
     "accounts",
     "catalog",
     "inventory",
@@ -30,7 +31,7 @@ const ROOMS: &[&str] = &[
     "checkout",
     "exchange",
 ];
-const SHARED: &[&str] = &["context", "event"];
+const SHARED: &[&str] = &["context", "event", "permission"];
 
 /// What a floor never mentions.
 const SILENT: &[(&str, &[&str])] = &[

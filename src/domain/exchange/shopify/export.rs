@@ -11,6 +11,7 @@ use super::load::{self, Existing};
 use super::report::count;
 use super::{NO_OPTION, NO_OPTION_VALUE};
 use crate::domain::context::Context;
+use crate::domain::permission::Permission;
 use crate::entity::product::{self, ProductStatus};
 use crate::entity::{inventory_level, product_variant};
 use crate::kernel::id::ProductId;
@@ -86,7 +87,7 @@ pub async fn export(
     path: &Path,
     currency: Option<Currency>,
 ) -> Result<Exported, ExchangeError> {
-    context.require_staff()?;
+    context.require(Permission::WriteCatalog)?;
     let currency = match currency {
         Some(currency) => currency,
         None => only_currency(context).await?,

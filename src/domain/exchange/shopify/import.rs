@@ -16,6 +16,7 @@ use super::product::FileProduct;
 use super::report::{Note, Report, Tally};
 use super::write::Writer;
 use crate::domain::context::Context;
+use crate::domain::permission::Permission;
 use crate::infra::db::lock;
 use crate::kernel::error::Result;
 use crate::kernel::id::ProductId;
@@ -56,7 +57,7 @@ pub async fn import(
     import: &Import,
     watch: &mut dyn Watch,
 ) -> Result<Report, ExchangeError> {
-    context.require_staff()?;
+    context.require(Permission::WriteCatalog)?;
     let total = tokio::fs::metadata(&import.path)
         .await
         .map_or(0, |file| file.len());

@@ -1,0 +1,3 @@
+//! People: their accounts, their sessions, and what ends them.
+
+pub mod revocation;

@@ -1,0 +1,57 @@
+//! Adding to the record.
+
+use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait as _};
+use serde_json::Value;
+
+use crate::domain::context::Context;
+use crate::entity::audit_record;
+use crate::kernel::actor::Actor;
+use crate::kernel::error::Result;
+use crate::kernel::id::AuditRecordId;
+
+/// Something that was done. Never put a password or a token into it.
+#[derive(Clone, Debug, Default)]
+pub struct Deed {
+    /// The name of the mutation, or of what happened.
+    pub action: &'static str,
+    /// The id of what it was done to.
+    pub subject: Option<String>,
+    /// What of it was changed, as it was and as it is: objects with the same keys, where both are there.
+    pub before: Option<Value>,
+    pub after: Option<Value>,
+}
+
+/// Records a deed of the caller. Call it inside the deed's own transaction.
+pub async fn record<C: ConnectionTrait>(connection: &C, ctx: &Context, deed: Deed) -> Result<()> {
+    record_as(connection, ctx, &ctx.actor, deed).await
+}
+
+/// The same in the name of somebody else than the token says: of whoever has just signed in.
+pub async fn record_as<C: ConnectionTrait>(
+    connection: &C,
+    ctx: &Context,
+    actor: &Actor,
+    deed: Deed,
+) -> Result<()> {
+    let (role, session) = match actor {
+        Actor::User { role, session, .. } => (Some((*role).into()), Some(session.to_string())),
+        Actor::Anonymous | Actor::System => (None, None),
+    };
+    let row = audit_record::ActiveModel {
+        id: Set(AuditRecordId::new()),
+        occurred_at: Set(ctx.now()),
+        actor: Set(actor.key()),
+        role: Set(role),
+        session: Set(session),
+        ip_address: Set(ctx.origin.address.map(|address| address.to_string())),
+        user_agent: Set(ctx.origin.user_agent.clone()),
+        action: Set(deed.action.to_owned()),
+        subject: Set(deed.subject),
+        before: Set(deed.before),
+        after: Set(deed.after),
+    };
+    audit_record::Entity::insert(row)
+        .exec_without_returning(connection)
+        .await?;
+    Ok(())
+}
