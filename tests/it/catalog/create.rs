@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::staff::{done, mutate, names, refusal, refusals, texts};
-use crate::support::{As, Shop, product};
+use crate::support::{As, Shop, product, user_of};
 
 const ALL: &str = "product { id slug name description vendor productType tags status version createdAt updatedAt inStock
     category { slug } options { name values } images { url altText position } featuredImage { url }
@@ -54,7 +54,7 @@ both! {
         assert_eq!(other.data(As::Staff, &query, json!({})).await["product"], expected);
         other.close().await;
         let movements = "SELECT m.actor, m.reason, CAST(m.on_hand_delta AS text) FROM inventory_movement m";
-        assert_eq!(shop.rows(movements).await, [["user:tester", "first stock", "3"]]);
+        assert_eq!(shop.rows(movements).await, [[user_of("tester").to_string().as_str(), "first stock", "3"]]);
         assert_eq!(names(shop, As::Anonymous, json!({"text": "tea gift anna"}), Value::Null).await, ["Café Cup"]);
         assert_eq!(names(shop, As::Anonymous, json!({"category": {"slug": "shelf"}, "price": {"min": "12"}}), Value::Null).await, ["Café Cup"]);
     }

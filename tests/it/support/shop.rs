@@ -122,12 +122,10 @@ impl Shop {
     /// The same for somebody in particular.
     pub(crate) fn token_of(&self, name: &str, role: Role) -> String {
         let life = Duration::from_secs(15 * 60);
-        // The same name is the same user and session, in every instance and after every restart.
-        let bytes = name.bytes().chain([0; 16]).take(16).collect::<Vec<_>>();
-        let id = Uuid::from_slice(&bytes).unwrap();
+        let user = user_of(name);
         let holder = Holder {
-            user: UserId(id),
-            session: SessionId(id),
+            user,
+            session: SessionId(user.0),
             role,
         };
         let issued = self.platform.tokens.issue(&holder, life).unwrap();
@@ -229,6 +227,12 @@ impl Shop {
     pub(crate) async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
         rows(self.db(), sql).await
     }
+}
+
+/// The user that tests call by this name: the same in every instance, with or without a row of their own.
+pub(crate) fn user_of(name: &str) -> UserId {
+    let bytes: Vec<u8> = name.bytes().chain([0; 16]).take(16).collect();
+    UserId(Uuid::from_slice(&bytes).unwrap())
 }
 
 fn with_headers(request: Builder, headers: &[(&str, &str)]) -> Builder {
