@@ -293,7 +293,7 @@ mod tests {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         });
-        let mut timed = Timed::new(ours, Pace::new(Duration::from_millis(400), 1000), None);
+        let mut timed = Timed::new(ours, Pace::new(Duration::from_millis(400), 100), None);
         let sent = timed.write_all(&[0; 4000]).await;
         client.abort();
         sent
@@ -304,7 +304,7 @@ mod tests {
         let begun = Instant::now();
         let error = send(1).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     }
 
     #[tokio::test]

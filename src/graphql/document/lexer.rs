@@ -203,7 +203,8 @@ mod tests {
             let text = unit.repeat((1 << 20) / unit.len());
             let start = std::time::Instant::now();
             check(&text, &limits).unwrap();
-            assert!(start.elapsed().as_millis() < 500, "{unit}: {:?}", start.elapsed());
+            // A walk over the text for each of its bytes would take many minutes.
+            assert!(start.elapsed().as_secs() < 5, "{unit}: {:?}", start.elapsed());
         }
     }
 }
