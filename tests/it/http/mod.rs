@@ -1,6 +1,7 @@
 //! The front door: HTTP to the letter, its limits, sockets, and how the process stops.
 
 mod connections;
+mod deadline;
 mod limits;
 mod process;
 mod protocol;
