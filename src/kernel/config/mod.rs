@@ -112,7 +112,7 @@ pub struct LimitsConfig {
     pub nesting: usize,
     /// Fields after every fragment is spread, counted before validation.
     pub fields: u64,
-    /// Objects that an answer could have, by the sizes of its pages.
+    /// Objects that an answer could have, by the sizes of its pages, with a surcharge for counts and searches.
     pub cost: u64,
     pub depth: usize,
     pub aliases: usize,
