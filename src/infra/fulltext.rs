@@ -6,7 +6,7 @@
 
 use sea_orm::sea_query::{CommonTableExpression, Expr, ExprTrait as _, Query, SelectStatement};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, Statement, TryGetable as _, Value};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
 /// The tables of one index: `table` with the owner's id, and for SQLite `{table}_words` beside it.
@@ -25,6 +25,11 @@ pub struct Document {
 
 /// Longer words are cut, in the index and in what is looked for.
 const MAX_WORD: usize = 64;
+/// The bytes of a row's words, best weight first; what comes after is not found. A `tsvector` holds a megabyte with
+/// what it adds to each word, and a text of a hundred thousand characters may have more once they are taken apart.
+const MAX_BYTES: usize = 900_000;
+/// At most what PostgreSQL adds to a word: alignment, the number of its places, and the place.
+const BYTES_BESIDE: usize = 6;
 const WEIGHTS: [char; 3] = ['A', 'B', 'C'];
 const SCORES: [i32; 3] = [4, 2, 1];
 /// Rows of one statement.
@@ -99,12 +104,7 @@ impl FullText {
         let mut values = Vec::with_capacity(4 * batch.len());
         for document in batch {
             values.push(Value::from(numbers.get(&document.owner).copied()));
-            values.extend(
-                document
-                    .words
-                    .iter()
-                    .map(|words| Value::from(unique(words).join(" "))),
-            );
+            values.extend(bounded(document).map(|words| Value::from(words.join(" "))));
         }
         execute(connection, sql, values).await
     }
@@ -192,20 +192,32 @@ fn join(words: &[String], by: &str, one: impl Fn(&str) -> String) -> String {
     words.iter().map(|word| one(word)).collect::<Vec<_>>().join(by)
 }
 
-fn unique(words: &[String]) -> Vec<String> {
-    words
-        .iter()
-        .map(|word| cut(word))
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect()
+/// The words of each weight, each once and no more of them than fit.
+fn bounded(document: &Document) -> [Vec<String>; 3] {
+    let mut room = MAX_BYTES;
+    document.words.each_ref().map(|words| {
+        let mut kept = Vec::new();
+        let mut seen = HashSet::new();
+        for word in words.iter().map(|word| cut(word)) {
+            if seen.contains(&word) {
+                continue;
+            }
+            let Some(left) = room.checked_sub(word.len() + BYTES_BESIDE) else {
+                break;
+            };
+            room = left;
+            seen.insert(word.clone());
+            kept.push(word);
+        }
+        kept
+    })
 }
 
 /// `'red':1A,3C 'shirt':2B`: each word with one position for each weight that it has.
 fn tsvector(document: &Document) -> String {
     let mut weights: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for ((position, weight), words) in (1..).zip(WEIGHTS).zip(&document.words) {
-        for word in unique(words) {
+    for ((position, weight), words) in (1..).zip(WEIGHTS).zip(bounded(document)) {
+        for word in words {
             weights
                 .entry(quoted(&word, '\''))
                 .or_default()
