@@ -187,6 +187,7 @@ pub async fn counts(
         db: ctx.db(),
         shop: &ctx.platform.shop,
         filter,
+        counting: true,
     };
     for shelves in together(ctx, shelves, filter) {
         let statement = sql::count(&scope, shelves, &statuses);
@@ -208,6 +209,7 @@ pub fn statement(
         db: ctx.db(),
         shop: &ctx.platform.shop,
         filter: &listing.filter,
+        counting: false,
     };
     sql::pages(&scope, shelves, &statuses(ctx, &listing.filter), listing)
 }

@@ -27,6 +27,8 @@ pub(super) struct Scope<'a> {
     pub(super) db: &'a Db,
     pub(super) shop: &'a ShopConfig,
     pub(super) filter: &'a ProductFilter,
+    /// How many there are is asked, not which come first.
+    pub(super) counting: bool,
 }
 
 /// Where a list reads: the products themselves, or the lists of categories.
@@ -155,19 +157,26 @@ impl Scope<'_> {
             rows.and_where(product::Column::ProductType.is_in(types));
         }
         if let Some(tags) = &filter.tags {
-            let tagged = Query::select()
-                .expr(Expr::val(1))
-                .from(product_tag::Entity)
-                .and_where(product_tag::Column::ProductId.into_simple_expr().eq(shelf.id()))
-                .and_where(product_tag::Column::Tag.is_in(tags))
-                .to_owned();
-            rows.and_where(Expr::exists(tagged));
+            rows.and_where(self.tagged(shelf, tags));
         }
         self.price_filter(rows, shelf);
         if let Some(in_stock) = filter.in_stock {
             let available = Expr::exists(available_variant(shelf));
             rows.and_where(if in_stock { available } else { available.not() });
         }
+    }
+
+    /// Whether a row has one of the tags. A page asks this of each row that it passes, because most pages are full
+    /// before they have passed many; a count begins with all that have the tag.
+    fn tagged(&self, shelf: &Shelf, tags: &[String]) -> Expr {
+        use product_tag::Column::{ProductId, Tag};
+        let mut tagged = Query::select();
+        tagged.from(product_tag::Entity).and_where(Tag.is_in(tags));
+        if self.counting {
+            return shelf.id().in_subquery(tagged.column(ProductId).to_owned());
+        }
+        tagged.and_where(ProductId.into_simple_expr().eq(shelf.id()));
+        Expr::exists(tagged.expr(Expr::val(1)).to_owned())
     }
 
     fn price_filter(&self, rows: &mut SelectStatement, shelf: &Shelf) {
@@ -414,7 +423,7 @@ pub(super) fn count(
         .expr_as(Expr::cust("COUNT(*)"), "count")
         .and_where(shelf.status().is_in(statuses.iter().copied()));
     if shelves.iter().any(Option::is_some) {
-        rows.group_by_col(product_listing::Column::CategoryId);
+        rows.add_group_by([name(shelves)]);
     }
     rows
 }
