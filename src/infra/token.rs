@@ -22,6 +22,8 @@ const PARTY: &str = "souk";
 
 /// No honest token is longer; whatever is, is not even decoded.
 const MAX_TOKEN_BYTES: usize = 4096;
+/// As OpenID Connect has it. Together with an idempotency key it has to fit into a row of an index.
+const MAX_SUBJECT: usize = 255;
 
 const SECRET_FILE: &str = "souk.secret";
 const MIN_KEPT_BYTES: usize = 32;
@@ -124,7 +126,7 @@ impl Tokens {
             .find_map(|key| decode::<Claims>(token, key, &validation).ok())
             .ok_or(TokenError::Invalid)?
             .claims;
-        if claims.sub.is_empty() {
+        if !(1..=MAX_SUBJECT).contains(&claims.sub.chars().count()) {
             return Err(TokenError::Invalid);
         }
         if claims.exp <= self.clock.now().timestamp() {
