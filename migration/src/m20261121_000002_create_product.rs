@@ -8,6 +8,7 @@ use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
     big_integer, big_integer_null, integer, text, text_null, timestamp_with_time_zone, uuid, uuid_null,
 };
+use sea_orm_migration::sea_orm::DbBackend;
 
 use crate::column::{index, reference, rule, sort_text, unique};
 
@@ -186,18 +187,31 @@ async fn create_variant(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .check(rule("compare_at_price BETWEEN 0 AND 1000000000000"))
         .to_owned();
     manager.create_table(variant).await?;
-    manager
-        .create_index(unique(
-            "product_variant",
-            &["product_id", "option1", "option2", "option3"],
-        ))
-        .await?;
+    create_variant_options(manager).await?;
     manager
         .create_index(index("product_variant", &["product_id", "position", "id"]))
         .await?;
     manager
         .create_index(index("product_variant", &["image_id"]))
         .await
+}
+
+/// No two variants of a product have the same options. Three values of 255 characters may have more bytes than a
+/// B-tree of PostgreSQL takes, so its index holds their SHA-256, over the lengths too, lest `ab, c` be `a, bc`.
+/// Text becomes bytes by way of `\\`, because PostgreSQL allows no `convert_to` in an index.
+async fn create_variant_options(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    const POSTGRES: &str = r"CREATE UNIQUE INDEX uq_product_variant_product_id_options ON product_variant (product_id,
+        sha256(replace(length(option1)::text || ',' || length(option2)::text || ',' || option1 || option2 || option3,
+            '\', '\\')::bytea))";
+    if manager.get_database_backend() == DbBackend::Postgres {
+        return manager
+            .get_connection()
+            .execute_unprepared(POSTGRES)
+            .await
+            .map(|_| ());
+    }
+    let columns = ["product_id", "option1", "option2", "option3"];
+    manager.create_index(unique("product_variant", &columns)).await
 }
 
 async fn create_listing(manager: &SchemaManager<'_>) -> Result<(), DbErr> {

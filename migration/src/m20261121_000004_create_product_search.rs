@@ -28,7 +28,7 @@ const SQLITE_UP: &str = "
     CREATE VIRTUAL TABLE product_search_words USING fts5 (
         a, b, c,
         content = '', contentless_delete = 1,
-        tokenize = \"unicode61 remove_diacritics 0 categories 'L* N* M* Co'\"
+        tokenize = \"unicode61 remove_diacritics 0 categories 'L* N* M* S* Co'\"
     );
     CREATE TRIGGER product_search_forgets AFTER DELETE ON product_search BEGIN
         DELETE FROM product_search_words WHERE rowid = old.number;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::exchange::{currency, platform};
 use crate::domain::context::Context;
-use crate::domain::exchange::shopify::export;
+use crate::domain::exchange::shopify::{Lossy, export};
 use crate::kernel::actor::{Actor, Origin};
 use crate::kernel::config::Config;
 use crate::kernel::money::Currency;
@@ -32,6 +32,30 @@ struct ShopifyArgs {
     currency: Option<Currency>,
 }
 
+/// Says what of the shop the file could not take.
+fn warn(lossy: Lossy) -> io::Result<()> {
+    let mut err = io::stderr().lock();
+    for (number, what) in [
+        (
+            lossy.split_tags,
+            "tags that hold a comma: whoever reads the file takes each for several",
+        ),
+        (
+            lossy.titles,
+            "variants with a title of their own, which the file has no column for",
+        ),
+        (
+            lossy.split_categories,
+            "products in categories with > in their names: whoever reads the file takes each name for several",
+        ),
+    ] {
+        if number > 0 {
+            writeln!(err, "warning: {number} {what}")?;
+        }
+    }
+    Ok(())
+}
+
 /// # Errors
 /// When the file cannot be written, or the database does not do.
 pub async fn run(args: ExportArgs, config: Config) -> anyhow::Result<ExitCode> {
@@ -48,5 +72,6 @@ pub async fn run(args: ExportArgs, config: Config) -> anyhow::Result<ExitCode> {
         exported.currency,
         args.file.display()
     )?;
+    warn(exported.lossy)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,9 +4,9 @@
 //! every word; its score adds up, for each word, 4, 2 or 1 by the best weight that holds it. Unlike
 //! BM25 that does not depend on the other rows, so a page by score stays where it is while rows come.
 
-use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::sea_query::{CommonTableExpression, Expr, ExprTrait as _, Query, SelectStatement};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, Statement, TryGetable as _, Value};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
 /// The tables of one index: `table` with the owner's id, and for SQLite `{table}_words` beside it.
@@ -25,6 +25,11 @@ pub struct Document {
 
 /// Longer words are cut, in the index and in what is looked for.
 const MAX_WORD: usize = 64;
+/// The bytes of a row's words, best weight first; what comes after is not found. A `tsvector` holds a megabyte with
+/// what it adds to each word, and a text of a hundred thousand characters may have more once they are taken apart.
+const MAX_BYTES: usize = 900_000;
+/// At most what PostgreSQL adds to a word: alignment, the number of its places, and the place.
+const BYTES_BESIDE: usize = 6;
 const WEIGHTS: [char; 3] = ['A', 'B', 'C'];
 const SCORES: [i32; 3] = [4, 2, 1];
 /// Rows of one statement.
@@ -99,77 +104,80 @@ impl FullText {
         let mut values = Vec::with_capacity(4 * batch.len());
         for document in batch {
             values.push(Value::from(numbers.get(&document.owner).copied()));
-            values.extend(
-                document
-                    .words
-                    .iter()
-                    .map(|words| Value::from(unique(words).join(" "))),
-            );
+            values.extend(bounded(document).map(|words| Value::from(words.join(" "))));
         }
         execute(connection, sql, values).await
     }
 
     /// Whether the row with this id has all the words.
-    pub fn matches(&self, backend: DatabaseBackend, id: Expr, words: &[String]) -> Expr {
-        id.in_subquery_expr(self.query(backend, words, None))
+    pub fn matches(&self, backend: DatabaseBackend, id: &Expr, words: &[String]) -> Expr {
+        id.clone().in_subquery(self.found(backend, words))
     }
 
-    /// The score of the row with this id, given that it matches.
-    pub fn score(&self, backend: DatabaseBackend, id: &Expr, words: &[String]) -> Expr {
-        let [best, good, least] = SCORES;
-        words.iter().fold(Expr::cust("0"), |sum, word| {
-            let one = std::slice::from_ref(word);
-            let has = |weight| {
-                id.clone()
-                    .in_subquery_expr(self.query(backend, one, Some(weight)))
-            };
-            let score = Expr::case(has(0), Expr::cust(best.to_string()))
-                .case(has(1), Expr::cust(good.to_string()))
-                .finally(Expr::cust(least.to_string()));
-            sum.add(score)
-        })
+    /// All rows that have all the words, as a table `hit (owner, score)`. It is made once for a statement, whatever
+    /// reads it: the planner, left to itself, would look the words up anew wherever they are asked for.
+    pub fn hits(&self, backend: DatabaseBackend, words: &[String]) -> CommonTableExpression {
+        let score = words.iter().fold(Expr::cust("0"), |sum, word| {
+            sum.add(self.score(backend, std::slice::from_ref(word)))
+        });
+        let found = self
+            .found(backend, words)
+            .expr(score.cast_as("bigint"))
+            .to_owned();
+        CommonTableExpression::new()
+            .table_name(HIT)
+            .columns([OWNER, SCORE])
+            .query(found)
+            .materialized(true)
+            .to_owned()
     }
 
-    /// The owners of the rows that have all the words, in one weight or in any.
-    fn query(&self, backend: DatabaseBackend, words: &[String], weight: Option<usize>) -> Expr {
-        let Self { table, owner } = self;
+    fn found(&self, backend: DatabaseBackend, words: &[String]) -> SelectStatement {
+        Query::select()
+            .column(self.owner)
+            .from(self.table)
+            .and_where(self.has(backend, words, None))
+            .to_owned()
+    }
+
+    /// What a row that has the word scores for it.
+    fn score(&self, backend: DatabaseBackend, word: &[String]) -> Expr {
+        let [best, good, least] = SCORES.map(|score| Expr::cust(score.to_string()));
+        Expr::case(self.has(backend, word, Some(0)), best)
+            .case(self.has(backend, word, Some(1)), good)
+            .finally(least)
+            .into()
+    }
+
+    /// Whether a row of the index has all the words, in one weight or in any. No words are in no row.
+    fn has(&self, backend: DatabaseBackend, words: &[String], weight: Option<usize>) -> Expr {
+        let table = self.table;
+        if words.is_empty() {
+            return Expr::cust("1 = 0");
+        }
         match backend {
             DatabaseBackend::Postgres => {
                 let weight = weight
                     .and_then(|w| WEIGHTS.get(w))
                     .map_or(String::new(), |w| format!(":{w}"));
                 let query = join(words, " & ", |word| format!("{}{weight}", quoted(word, '\'')));
-                Expr::cust_with_values(
-                    format!("SELECT {owner} FROM {table} WHERE document @@ $1::tsquery"),
-                    [query],
-                )
+                Expr::cust_with_values("document @@ $1::tsquery", [query])
             }
             _ => {
                 let column = weight.and_then(|w| ["a", "b", "c"].get(w).copied());
                 let column = column.map_or(String::new(), |c| format!("{{{c}}} : "));
                 let query = join(words, " AND ", |word| format!("{column}{}", quoted(word, '"')));
-                Expr::cust_with_values(
-                    format!(
-                        "SELECT s.{owner} FROM {table}_words w JOIN {table} s ON s.number = w.rowid \
-                         WHERE {table}_words MATCH ?"
-                    ),
-                    [query],
-                )
+                let sql = format!("number IN (SELECT rowid FROM {table}_words WHERE {table}_words MATCH ?)");
+                Expr::cust_with_values(sql, [query])
             }
         }
     }
 }
 
-/// `IN (…)` around a subquery that is already SQL.
-trait InSubqueryExpr {
-    fn in_subquery_expr(self, subquery: Expr) -> Expr;
-}
-
-impl InSubqueryExpr for Expr {
-    fn in_subquery_expr(self, subquery: Expr) -> Expr {
-        self.is_in([subquery])
-    }
-}
+/// The table of [`FullText::hits`], and its columns.
+pub const HIT: &str = "hit";
+pub const OWNER: &str = "owner";
+pub const SCORE: &str = "score";
 
 async fn execute<C: ConnectionTrait>(connection: &C, sql: String, values: Vec<Value>) -> Result<(), DbErr> {
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
@@ -184,20 +192,32 @@ fn join(words: &[String], by: &str, one: impl Fn(&str) -> String) -> String {
     words.iter().map(|word| one(word)).collect::<Vec<_>>().join(by)
 }
 
-fn unique(words: &[String]) -> Vec<String> {
-    words
-        .iter()
-        .map(|word| cut(word))
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect()
+/// The words of each weight, each once and no more of them than fit.
+fn bounded(document: &Document) -> [Vec<String>; 3] {
+    let mut room = MAX_BYTES;
+    document.words.each_ref().map(|words| {
+        let mut kept = Vec::new();
+        let mut seen = HashSet::new();
+        for word in words.iter().map(|word| cut(word)) {
+            if seen.contains(&word) {
+                continue;
+            }
+            let Some(left) = room.checked_sub(word.len() + BYTES_BESIDE) else {
+                break;
+            };
+            room = left;
+            seen.insert(word.clone());
+            kept.push(word);
+        }
+        kept
+    })
 }
 
 /// `'red':1A,3C 'shirt':2B`: each word with one position for each weight that it has.
 fn tsvector(document: &Document) -> String {
     let mut weights: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for ((position, weight), words) in (1..).zip(WEIGHTS).zip(&document.words) {
-        for word in unique(words) {
+    for ((position, weight), words) in (1..).zip(WEIGHTS).zip(bounded(document)) {
+        for word in words {
             weights
                 .entry(quoted(&word, '\''))
                 .or_default()

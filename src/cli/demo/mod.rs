@@ -46,5 +46,6 @@ pub async fn load_if_empty(platform: &Platform) -> Result<bool> {
     let products = catalog.products(&shelves, platform.shop.currency)?;
     insert_products(&txn, &products, &Actor::System, REASON, now).await?;
     txn.commit().await?;
+    platform.db.analyse().await?;
     Ok(true)
 }

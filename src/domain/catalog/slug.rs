@@ -8,8 +8,8 @@ use crate::infra::db::lock;
 use crate::kernel::error::Result;
 use crate::kernel::text::slugify;
 
-/// Room for a number behind it.
-const MAX_MADE: usize = 200;
+/// The longest slug that a name makes: room for a number behind it.
+pub const MAX_MADE: usize = 200;
 /// How many slugs are looked up at first, and how many at once at last.
 const FIRST_LOOK: u64 = 16;
 const LONGEST_LOOK: u64 = 1_000;

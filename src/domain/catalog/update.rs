@@ -254,10 +254,12 @@ async fn set_images(txn: &DatabaseTransaction, id: ProductId, urls: &[String]) -
             kept.insert(url, *image);
         }
     }
-    product_image::Entity::delete_many()
-        .filter(product_image::Column::Id.is_in(gone))
-        .exec(txn)
-        .await?;
+    if !gone.is_empty() {
+        product_image::Entity::delete_many()
+            .filter(product_image::Column::Id.is_in(gone))
+            .exec(txn)
+            .await?;
+    }
     let mut added = Vec::new();
     for (position, url) in (1..).zip(urls) {
         match kept.get(url) {

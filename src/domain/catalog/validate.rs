@@ -78,11 +78,8 @@ impl Checker {
     pub fn slug(&mut self, path: &str, slug: &str) -> String {
         let before = self.refusals.len();
         let text = self.text(path, slug);
-        let allowed = |c: char| {
-            (c.is_alphanumeric() && c.to_lowercase().eq([c])) || matches!(c, '-' | '_') || is_mark(c)
-        };
         // One reason is enough: a control character is not allowed either way.
-        if self.refusals.len() == before && !text.chars().all(allowed) {
+        if self.refusals.len() == before && !is_slug(&text) {
             self.refuse(
                 ErrorCode::Invalid,
                 path,
@@ -169,6 +166,9 @@ impl Checker {
     }
 }
 
-fn is_mark(c: char) -> bool {
-    !c.is_ascii() && unicode_normalization::char::is_combining_mark(c)
+/// Whether the text has only what a slug may have.
+pub fn is_slug(text: &str) -> bool {
+    let is_mark = |c: char| !c.is_ascii() && unicode_normalization::char::is_combining_mark(c);
+    text.chars()
+        .all(|c| (c.is_alphanumeric() && c.to_lowercase().eq([c])) || matches!(c, '-' | '_') || is_mark(c))
 }

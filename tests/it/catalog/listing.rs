@@ -253,4 +253,28 @@ both! {
         let again = shop.statements(As::Anonymous, "{ products { nodes { id } } }", json!({})).await;
         assert_eq!(again, 1);
     }
+
+    /// A hundred categories with three statuses and hundreds of values are more than a statement binds.
+    async fn more_categories_than_fit_into_a_statement_have_their_pages(shop: &Shop) {
+        for i in 0..100 {
+            let category = shop.add_category(&format!("Category {i:03}"), None).await;
+            let thing = product(&format!("Thing {i:03}")).category(category);
+            let hidden = product(&format!("Draft {i:03}")).category(category).status(ProductStatus::Draft);
+            shop.add_all(&[thing.tags(&["yes"]).build(), hidden.tags(&["yes"]).build()]).await;
+        }
+        let mut tags: Vec<_> = (0..249).map(|i| format!("no {i}")).collect();
+        tags.push("yes".to_owned());
+        let query = "query($tags: [String!]) { categories(first: 100) { nodes {
+            products(first: 1, sort: {field: NAME, direction: DESC}, filter: {tags: $tags}) { totalCount nodes { name } pageInfo { hasNextPage } } } } }";
+        for (caller, count) in [(As::Anonymous, 1), (As::Staff, 2)] {
+            let before = shop.db().statements();
+            let data = shop.data(caller, query, json!({ "tags": tags })).await;
+            // Categories, pages, counts and products, had all fitted.
+            assert!(shop.db().statements() - before > 4);
+            for (i, category) in data["categories"]["nodes"].as_array().unwrap().iter().enumerate() {
+                assert_eq!(category["products"], json!({"totalCount": count, "nodes": [{"name": format!("Thing {i:03}")}],
+                    "pageInfo": {"hasNextPage": count > 1}}));
+            }
+        }
+    }
 }

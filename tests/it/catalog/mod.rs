@@ -6,6 +6,7 @@ mod create;
 mod find;
 mod images;
 mod listing;
+mod longest;
 mod made_slugs;
 mod search;
 mod staff;

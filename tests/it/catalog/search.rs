@@ -1,6 +1,7 @@
 //! The text filter: which words find what, alike on both databases.
 
 use serde_json::{Value, json};
+use souk::entity::product::ProductStatus;
 
 use crate::support::{As, Shop, product};
 
@@ -68,5 +69,43 @@ both! {
         assert_ne!(first["products"]["nodes"], second["products"]["nodes"]);
         let other = shop.graphql(As::Anonymous, query, json!({"t": "one", "after": after})).await;
         assert_eq!(other["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+    }
+
+    async fn each_category_has_its_own_best_matches(shop: &Shop) {
+        let home = shop.add_category("Home", None).await;
+        let cups = shop.add_category("Cups", Some(home)).await;
+        shop.add_category("Empty", None).await;
+        let mugs = [("Red mug", cups), ("Tea mug", cups), ("Mug hook", home)];
+        for (name, category) in mugs {
+            shop.add(product(name).category(category)).await;
+        }
+        shop.add(product("Tray").description("for a mug, red").category(home)).await;
+        shop.add(product("Mug of no category")).await;
+        shop.add(product("Red draft mug").category(home).status(ProductStatus::Draft)).await;
+        let query = "query($text: String!, $sort: ProductSort, $first: Int, $last: Int) { categories(first: 10) { nodes {
+            products(filter: {text: $text}, sort: $sort, first: $first, last: $last) { totalCount nodes { name } pageInfo { hasNextPage } } } } }";
+        let read = async |caller, variables: Value| {
+            let data = shop.data(caller, query, variables).await;
+            let lists = data["categories"]["nodes"].as_array().unwrap().iter().map(|category| {
+                let products = &category["products"];
+                let names = products["nodes"].as_array().unwrap().iter().map(|node| node["name"].as_str().unwrap());
+                (names.collect::<Vec<_>>().join(", "), products["totalCount"].clone(), products["pageInfo"]["hasNextPage"].clone())
+            });
+            lists.collect::<Vec<_>>()
+        };
+        let list = |names: &str, count: u32, more: bool| (names.to_owned(), json!(count), json!(more));
+        assert_eq!(read(As::Anonymous, json!({"text": "red mug"})).await, [
+            list("Red mug", 1, false), list("", 0, false), list("Red mug, Tray", 2, false),
+        ]);
+        assert_eq!(read(As::Staff, json!({"text": "red mug", "first": 1})).await, [
+            list("Red mug", 1, false), list("", 0, false), list("Red draft mug", 3, true),
+        ]);
+        assert_eq!(read(As::Anonymous, json!({"text": "mug", "sort": {"field": "NAME"}, "first": 2})).await, [
+            list("Red mug, Tea mug", 2, false), list("", 0, false), list("Mug hook, Red mug", 4, true),
+        ]);
+        assert_eq!(read(As::Anonymous, json!({"text": "mug", "sort": {"field": "NAME", "direction": "DESC"}, "last": 1})).await, [
+            list("Red mug", 2, false), list("", 0, false), list("Mug hook", 4, false),
+        ]);
+        assert_eq!(read(As::Staff, json!({"text": "!"})).await, [list("", 0, false), list("", 0, false), list("", 0, false)]);
     }
 }

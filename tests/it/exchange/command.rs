@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -91,6 +92,36 @@ fn an_export_is_written_and_comes_back() {
     let output = import(&folder, &folder.path().join("out.csv"), &["--json"]);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["products"]["unchanged"], 1);
+}
+
+#[tokio::test]
+async fn what_an_export_cannot_say_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    import(
+        &folder,
+        file("Handle,Title,Variant Price,Tags\na,A,5,\"x, y\"\n").path(),
+        &[],
+    );
+    let output = souk(&folder, &["export", "shopify", "out.csv"]);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+    let url = format!("sqlite://{}", folder.path().join("souk.db").display());
+    let database = sea_orm::Database::connect(url).await.unwrap();
+    for sql in [
+        "UPDATE product_tag SET tag = 'x, z' WHERE tag = 'x'",
+        "UPDATE product_variant SET title = 'Own'",
+    ] {
+        database.execute_unprepared(sql).await.unwrap();
+    }
+    database.close().await.unwrap();
+    let output = souk(&folder, &["export", "shopify", "out.csv"]);
+    assert_eq!(output.status.code(), Some(0));
+    let said = text(&output.stderr);
+    assert!(said.contains("warning: 1 tags that hold a comma"), "{said}");
+    assert!(
+        said.contains("warning: 1 variants with a title of their own"),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 2, "{said}");
 }
 
 #[test]

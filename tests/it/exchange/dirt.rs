@@ -175,12 +175,43 @@ fn broken_rows() -> Vec<Case> {
             (4, "\"a\" do not stand together"),
         ])
         .gives([2, 1], [2, 2]),
+        dirty(
+            "a quote that is not closed",
+            "a,\"A,,,,,,5,,,\nb,B,Size,S,,,,5,,,\nb,,,M,,,,5,,,\n",
+        )
+        .rejects(&[(2, "opens a quote that is never closed: the line is left out")])
+        .gives([2, 1], [3, 1]),
+        dirty(
+            "two of them",
+            "a,\"A,,,,,,5,,,\nb,B,,,,,,5,,,\nc,\"C,,,,,,5,,,\nd,D,,,,,,5,,,\n",
+        )
+        .file(|text| {
+            String::from_utf8(text.to_vec())
+                .unwrap()
+                .replace('\n', "\r\n")
+                .into_bytes()
+        })
+        .rejects(&[
+            (2, "has a quote too few or too many: the line is left out"),
+            (4, "opens a quote"),
+        ])
+        .gives([3, 2], [3, 2]),
+        dirty(
+            "in the middle of a product",
+            "a,A,Size,S,,,,5,,,\n\"a,,,M,,,,5,,,\na,,,L,,,,5,,,\nb,B,,,,,,5,,,\n",
+        )
+        .rejects(&[(3, "opens a quote")])
+        .gives([2, 1], [2, 3]),
         case(
             "more than a record may hold",
             format!("{COLUMNS}\n{GOOD}a,{},,,,,,5,,,\n", long("x", 2_000_000)),
         )
         .rejects(&[(3, "is longer than 1 MiB")]),
     ]
+}
+
+fn tags(count: usize) -> String {
+    (0..count).map(|n| format!("tag {n},")).collect()
 }
 
 fn bad_cells() -> Vec<Case> {
@@ -215,6 +246,16 @@ fn bad_cells() -> Vec<Case> {
         dirty("two variants without options", "a,A,,,,,,5,,,\na,,,,,,,6,,,\n")
             .rejects(&[(3, "second variant of a product without options, beside line 2")])
             .gives([1, 1], [1, 2]),
+        dirty("handle without letters", "!!!,A,,,,,,5,,,\n").rejects(&[(2, "Handle \"!!!\" has neither letters nor digits")]),
+        dirty("a quote in a handle", "a\"b,A,,,,,,5,,,\n").rejects(&[(2, "has a quote or a line break in its Handle")]),
+        dirty("handles that are one", "Blue Tee,A,,,,,,5,,,\nb,B,,,,,,5,,,\nblue-tee,C,,,,,,5,,,\n")
+            .rejects(&[(2, "\"blue-tee\" do not stand together"), (4, "\"blue-tee\" do not stand together")])
+            .gives([2, 1], [2, 2]),
+        case("251 tags", format!("Handle,Title,Variant Price,Tags\na,A,5,\"{}\"\nb,B,5,\"{}\"\n", tags(250), tags(251)))
+            .rejects(&[(3, "Tags has more than 250 tags")]),
+        dirty("image address that is long as a browser sends it", &format!("a,A,,,,,,5,,https://x.example/{},\n", long("茶", 2_000)))
+            .rejects(&[(2, "Image Src is longer than 2048 characters, as a browser sends it")])
+            .images([0, 1]),
         case("a fourth option", "Handle,Title,Variant Price,Option4 Value\na,A,5,\nb,B,5,XL\n")
             .rejects(&[(3, "more than three options")]),
         case("the second option without the first", "Handle,Title,Variant Price,Option2 Name,Option2 Value\na,A,5,,\nb,B,5,Size,S\n")
@@ -275,6 +316,11 @@ fn good_oddities() -> Vec<Case> {
         case("three options", "Handle,Title,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Option3 Name,Option3 Value,Variant Price\n\
               a,A,Size,S,Colour,Red,Cut,Slim,5\na,,,S,,Red,,Wide,5\n").gives([1, 0], [2, 0]),
         dirty("handles in other scripts", "чайник,Чайник,,,,,,5,,,\nकिताब,किताब,,,,,,5,,,\n茶壺,茶壺,,,,,,5,,,\n").gives([4, 0], [4, 0]),
+        dirty("a handle that is no part of an address", "Blue Tee/É,A,,,,,,5,,,\n")
+            .warns(&[(2, "Handle \"Blue Tee/É\" is no part of an address: imported as \"blue-tee-e\"")]),
+        dirty("image addresses in other scripts", "a,A,,,,,,5,,https://x.example/茶 壺.png,\na,,,,,,,,,https://x.example/%E8%8C%B6%20%E5%A3%BA.png,\n")
+            .gives([2, 0], [2, 0])
+            .images([1, 0]),
         dirty("stock as a spreadsheet writes it", "a,A,,,,shopify,5.0,5,,,\n").gives([2, 0], [2, 0]),
     ]
 }
@@ -384,6 +430,8 @@ both! {
             ("Handle,Title\na,A\n", &["lacks the column Variant Price"]),
             ("Handle,Title,SKU,On hand\na,A,X,5\n", &["Variant Price", "inventory export of Shopify"]),
             ("[{\"a\": 1}]\n", &["JSON"]),
+            ("Handle,Title,\"Variant Price\na,A,5\n", &["a quote in the header is missing"]),
+            ("Handle,Title,Variant Price,\"Cost\na,A,5,\"\n", &["a quote in the header is missing"]),
             ("", &["is empty"]),
             ("\0\0\0\0", &["is not text"]),
         ] {

@@ -1,6 +1,6 @@
 //! What is exported comes back unchanged.
 
-use souk::domain::exchange::shopify;
+use souk::domain::exchange::shopify::{self, Lossy};
 use souk::entity::product::ProductStatus;
 
 use super::{contents, context, counts, currency, file, import, order, try_import};
@@ -53,6 +53,7 @@ both! {
         let path = file("");
         let exported = shopify::export(&context(shop), path.path(), None).await.unwrap();
         assert_eq!((exported.products, exported.variants, exported.images), (4, 5, 3));
+        assert_eq!(exported.lossy, Lossy { split_tags: 1, titles: 2, split_categories: 1 });
         let before = contents(shop).await;
         shop.clock.advance(chrono::Duration::seconds(1));
         assert_eq!(counts(&import(shop, path.path()).await), [[0, 0, 4, 0], [0, 0, 5, 0], [0, 0, 3, 0]]);

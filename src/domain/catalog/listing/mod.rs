@@ -10,7 +10,7 @@ mod sql;
 use std::collections::HashMap;
 
 use sea_orm::sea_query::SelectStatement;
-use sea_orm::{ConnectionTrait as _, QueryResult, TryGetable as _};
+use sea_orm::{ConnectionTrait as _, QueryResult};
 
 use super::policy;
 use crate::domain::context::Context;
@@ -125,14 +125,14 @@ fn sort_name(sort: Sort, filter: &ProductFilter) -> String {
     format!("{field} {}", if sort.descending { "DESC" } else { "ASC" })
 }
 
-/// The page of each shelf; None is the whole shop. One statement, however many shelves.
+/// The page of each shelf; None is the whole shop. One statement, as long as it can hold all shelves.
 pub async fn pages(
     ctx: &Context,
     shelves: &[Option<CategoryId>],
     listing: &Listing,
 ) -> Result<HashMap<Option<CategoryId>, Slice<Item>>> {
     let mut rows: HashMap<Option<CategoryId>, Vec<Item>> = HashMap::new();
-    for shelves in shelves.chunks(together(ctx, &listing.filter)) {
+    for shelves in together(ctx, shelves, &listing.filter) {
         if let Some(statement) = statement(ctx, shelves, listing) {
             for row in ctx.reader().query_all(&statement).await? {
                 let shelf: Option<CategoryId> = row.try_get_by("shelf")?;
@@ -152,9 +152,13 @@ pub async fn pages(
     Ok(pages.collect())
 }
 
-/// How many shelves fit into one statement: each has a part for every status, with all values of the filter, and
-/// SQLite joins at most 500 parts. All, but for filters of hundreds of values.
-fn together(ctx: &Context, filter: &ProductFilter) -> usize {
+/// The shelves of each statement: each has a part for every status, with all values of the filter, and SQLite joins
+/// at most 500 parts. All, but for filters of hundreds of values. The shop itself stands on no shelf of a category.
+fn together<'a>(
+    ctx: &Context,
+    shelves: &'a [Option<CategoryId>],
+    filter: &ProductFilter,
+) -> impl Iterator<Item = &'a [Option<CategoryId>]> {
     const MOST_SHELVES: usize = 150;
     /// Cursors, bounds, limits and the words' scores.
     const OTHER_BINDS: usize = 100;
@@ -162,7 +166,10 @@ fn together(ctx: &Context, filter: &ProductFilter) -> usize {
     let lists = values(&filter.vendors) + values(&filter.product_types) + values(&filter.tags);
     let ids = filter.ids.as_ref().map_or(0, Vec::len);
     let parts = statuses(ctx, filter).len().max(1);
-    (MAX_BINDS / ((lists + ids + OTHER_BINDS) * parts)).clamp(1, MOST_SHELVES)
+    let most = (MAX_BINDS / ((lists + ids + OTHER_BINDS) * parts)).clamp(1, MOST_SHELVES);
+    shelves
+        .chunk_by(|one, other| one.is_some() == other.is_some())
+        .flat_map(move |shelves| shelves.chunks(most))
 }
 
 /// How many products each shelf has under the filter.
@@ -180,8 +187,9 @@ pub async fn counts(
         db: ctx.db(),
         shop: &ctx.platform.shop,
         filter,
+        counting: true,
     };
-    for shelves in shelves.chunks(together(ctx, filter)) {
+    for shelves in together(ctx, shelves, filter) {
         let statement = sql::count(&scope, shelves, &statuses);
         for row in ctx.reader().query_all(&statement).await? {
             let count: i64 = row.try_get_by("count")?;
@@ -201,6 +209,7 @@ pub fn statement(
         db: ctx.db(),
         shop: &ctx.platform.shop,
         filter: &listing.filter,
+        counting: false,
     };
     sql::pages(&scope, shelves, &statuses(ctx, &listing.filter), listing)
 }
@@ -219,13 +228,7 @@ fn item(row: &QueryResult, listing: &Listing) -> Result<Item> {
     let key = match listing.sort.field {
         SortField::CreatedAt => SortKey::Time(row.try_get_by("key")?),
         SortField::Name => SortKey::Text(row.try_get_by("key")?),
-        SortField::Price => SortKey::Int(row.try_get_by("key")?),
-        // PostgreSQL adds integers up to an integer, SQLite to its only whole number.
-        SortField::Relevance => SortKey::Int(
-            i64::try_get_by(row, "key")
-                .or_else(|_| i32::try_get_by(row, "key").map(i64::from))
-                .map_err(sea_orm::DbErr::from)?,
-        ),
+        SortField::Price | SortField::Relevance => SortKey::Int(row.try_get_by("key")?),
     };
     let cursor = Cursor {
         sort: sort_name(listing.sort, &listing.filter),

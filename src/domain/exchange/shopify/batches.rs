@@ -1,5 +1,6 @@
 //! The second pass: records to products to batches, on a thread of its own, a little ahead of the database.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,14 +8,15 @@ use std::sync::atomic::AtomicU64;
 
 use tokio::sync::mpsc;
 
-use super::columns::{Column, Columns};
+use super::MAX_VARIANTS;
+use super::columns::Columns;
 use super::error::ExchangeError;
 use super::product::{self, Checked, FileProduct, Group};
-use super::reader::Record;
+use super::record::Record;
 use super::report::{Note, Tally};
 use super::source::Source;
 use super::survey;
-use super::{MAX_IMAGES, MAX_VARIANTS};
+use crate::domain::catalog::validate::MAX_IMAGES;
 use crate::kernel::money::Currency;
 
 /// What one transaction takes: few enough to hold locks and memory for a short while only.
@@ -71,15 +73,22 @@ pub(super) fn read(
     };
     let mut group: Option<Group> = None;
     let mut bytes = 0;
-    while let Some(record) = source.next()? {
+    // The last row was damaged so that nobody knows whose it is.
+    let mut torn = false;
+    while let Some(mut record) = source.next()? {
         reading.batch.records += 1;
         reading.warn_of_encoding(&record);
-        let Some(handle) = reading.columns.filled(&record, Column::Handle).map(str::to_owned) else {
-            reading.reject_homeless(&record);
+        let Some(handle) = reading.columns.handle(&record).map(Cow::into_owned) else {
+            torn |= record.damage.is_some();
+            reading.reject_homeless(record);
             continue;
         };
+        let beside_damage = std::mem::take(&mut torn);
         match &mut group {
             Some(group) if group.handle == handle => {
+                if beside_damage && record.damage.is_none() {
+                    record.damage = Some("stands beside a damaged row of the same product".to_owned());
+                }
                 bytes += record.bytes();
                 if group.rows.len() < MAX_VARIANTS + MAX_IMAGES && bytes < MAX_PRODUCT_BYTES {
                     group.rows.push(record);
@@ -120,8 +129,8 @@ impl Reading {
         }
     }
 
-    fn reject_homeless(&mut self, record: &Record) {
-        let reason = record.damage.unwrap_or("Handle is blank");
+    fn reject_homeless(&mut self, record: Record) {
+        let reason = record.damage.unwrap_or_else(|| "Handle is blank".to_owned());
         self.batch.rejected_rows.push(Note::new(record.line, reason));
     }
 
@@ -163,5 +172,135 @@ impl Reading {
         self.out
             .blocking_send(std::mem::take(&mut self.batch))
             .map_err(|_| Gone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HEADER: &str = "Handle,Title,Body (HTML),Tags,Option1 Name,Option1 Value,Variant Price,Image Src,Status,Cost per item";
+
+    /// The products without their lines, and what was rejected.
+    fn products(bytes: &[u8]) -> Result<(BTreeMap<String, FileProduct>, Vec<Note>), ExchangeError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        let (send, mut batches) = mpsc::channel(1_000);
+        read(file.path(), "USD".parse().unwrap(), Arc::default(), send)?;
+        let (mut products, mut rejected) = (BTreeMap::new(), Vec::new());
+        while let Ok(batch) = batches.try_recv() {
+            rejected.extend(batch.rejected_rows);
+            for (mut product, _) in batch.products {
+                product.line = 0;
+                product.variants.iter_mut().for_each(|variant| variant.line = 0);
+                products.insert(product.handle.clone(), product);
+            }
+        }
+        Ok((products, rejected))
+    }
+
+    /// Title, description, tags, and the last cells of its rows.
+    type Product = (String, String, String, Vec<String>);
+
+    fn product() -> impl Strategy<Value = Product> {
+        let body = prop_oneof![
+            Just(String::new()),
+            "[a-c][a-c ]{0,9}",
+            // Without letters: a description that has the beginning of a row in it, up to a comma before the
+            // quote, is one for all that anybody can tell.
+            "[,\n]?(<p>[! ,\"\n]{0,9}</p>\n?){1,3}",
+            "[!,\"\n]{0,12}",
+        ];
+        let tags = prop_oneof![Just(""), Just("x"), Just("x, y")].prop_map(str::to_owned);
+        let last = prop_oneof![Just(""), Just("5"), Just("\n5"), Just(",5")].prop_map(str::to_owned);
+        ("[A-C]( 5\")?", body, tags, prop::collection::vec(last, 1..4))
+    }
+
+    /// The handle and the text of each row.
+    fn rows(products: &[Product], quotes: csv::QuoteStyle, crlf: bool) -> Vec<(String, String)> {
+        let mut rows = Vec::new();
+        for (number, (title, body, tags, last)) in products.iter().enumerate() {
+            for (index, last) in last.iter().enumerate() {
+                let of_first = |text: &str| {
+                    if index == 0 {
+                        text.to_owned()
+                    } else {
+                        String::new()
+                    }
+                };
+                let handle = format!("p{number}");
+                let (size, image) = (index.to_string(), format!("https://x.example/{number}.png"));
+                let cells = [
+                    handle.clone(),
+                    of_first(title),
+                    of_first(body),
+                    of_first(tags),
+                    of_first("Size"),
+                    size,
+                    "5.00".to_owned(),
+                    of_first(&image),
+                    of_first("active"),
+                    last.clone(),
+                ];
+                let end = if crlf {
+                    csv::Terminator::CRLF
+                } else {
+                    csv::Terminator::Any(b'\n')
+                };
+                let mut writer = csv::WriterBuilder::new()
+                    .quote_style(quotes)
+                    .terminator(end)
+                    .from_writer(Vec::new());
+                writer.write_record(&cells).unwrap();
+                rows.push((handle, String::from_utf8(writer.into_inner().unwrap()).unwrap()));
+            }
+        }
+        rows
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+        #[test]
+        fn a_stray_quote_costs_only_what_stands_beside_it(
+            written in prop::collection::vec(product(), 1..8),
+            at in any::<prop::sample::Index>(),
+            always in any::<bool>(),
+            crlf in any::<bool>(),
+        ) {
+            let quotes = if always { csv::QuoteStyle::Always } else { csv::QuoteStyle::Necessary };
+            let rows = rows(&written, quotes, crlf);
+            let mut text = format!("{HEADER}\n");
+            let mut starts = Vec::new();
+            for (_, row) in &rows {
+                starts.push(text.len());
+                text.push_str(row);
+            }
+            let (whole, rejected) = products(text.as_bytes()).unwrap();
+            prop_assert!(rejected.is_empty() && whole.len() == written.len(), "{:?}", rejected);
+            let at = at.index(text.len() + 1);
+            text.insert(at, '"');
+            let Ok((found, rejected)) = products(text.as_bytes()) else {
+                prop_assert!(at < HEADER.len());
+                return Ok(());
+            };
+            let struck = starts.iter().rposition(|start| *start <= at);
+            let beside = struck.unwrap_or_default().saturating_sub(1)..struck.unwrap_or_default() + 2;
+            let beside: HashSet<&String> = rows.get(beside.start..beside.end.min(rows.len())).unwrap().iter().map(|row| &row.0).collect();
+            let struck = struck.and_then(|struck| rows.get(struck)).map(|row| row.0.as_str());
+            for (handle, product) in &whole {
+                let same = found.get(handle) == Some(product);
+                // A column that is not known any more says nothing.
+                let excused = at <= HEADER.len()
+                    || (beside.contains(handle) && (!rejected.is_empty() || struck == Some(handle)));
+                prop_assert!(same || excused, "{}: {:?} {:?} in {}", handle, rejected, found.get(handle), text);
+                prop_assert!(found.contains_key(handle) || !rejected.is_empty(), "{} is missing in {}", handle, text);
+            }
+            let bogus = found.keys().find(|handle| !whole.contains_key(*handle));
+            prop_assert!(bogus.is_none(), "{:?} in {}", bogus, text);
+        }
     }
 }

@@ -3,19 +3,17 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{
-    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
-    QueryOrder as _,
-};
+use sea_orm::{ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 
 use crate::domain::catalog::shelves::insert_category;
+use crate::domain::catalog::slug;
 use crate::entity::category;
 use crate::kernel::error::Result;
 use crate::kernel::id::CategoryId;
 use crate::kernel::text::{slugify, sort_key};
 
-/// The longest slug that a name makes; what tells it from others comes on top.
-const MAX_SLUG: usize = 200;
+/// The slug of a category whose name has neither letters nor digits.
+const NAMELESS: &str = "category";
 
 /// How many categories are remembered.
 const MAX_KNOWN: usize = 10_000;
@@ -82,26 +80,13 @@ async fn find(
 
 /// `shirts`, or `men-shirts` where that is taken, or `men-shirts-2`.
 async fn free_slug(txn: &DatabaseTransaction, name: &str, above: Option<&str>) -> Result<String> {
-    let named = Some(slugify(name, MAX_SLUG))
-        .filter(|slug| !slug.is_empty())
-        .unwrap_or_else(|| "category".to_owned());
-    let full = above
-        .map(|above| slugify(&format!("{above} {name}"), MAX_SLUG))
-        .filter(|slug| !slug.is_empty());
-    let full = full.unwrap_or_else(|| named.clone());
-    let mut slug = named;
-    let mut number = 1_u32;
-    while category::Entity::find()
-        .filter(category::Column::Slug.eq(&slug))
-        .count(txn)
-        .await?
-        > 0
-    {
-        slug = match number {
-            1 => full.clone(),
-            number => format!("{full}-{number}"),
-        };
-        number += 1;
+    let column = category::Column::Slug;
+    let short = slug::free::<category::Entity>(txn, column, name, NAMELESS).await?;
+    let plain = slugify(name, slug::MAX_MADE);
+    match above {
+        Some(above) if short != plain && short != NAMELESS => {
+            slug::free::<category::Entity>(txn, column, &format!("{above} {name}"), NAMELESS).await
+        }
+        _ => Ok(short),
     }
-    Ok(slug)
 }

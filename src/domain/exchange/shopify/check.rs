@@ -4,12 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use super::columns::{Column, Columns, OPTIONS};
 use super::product::{FileCategory, FileImage, FileProduct, FileVariant, Group, is_variant};
-use super::reader::Record;
+use super::record::Record;
 use super::report::Note;
-use super::row::{self, MAX_ALT, MAX_STOCK, MAX_TEXT};
-use super::{MAX_IMAGES, MAX_VARIANTS, NO_OPTION, NO_OPTION_VALUE};
+use super::row::{self, MAX_ALT};
+use super::{MAX_VARIANTS, NO_OPTION, NO_OPTION_VALUE};
+use crate::domain::catalog::create::MAX_ON_HAND;
 use crate::domain::catalog::description::{MAX_DESCRIPTION, sanitise_bounded};
 use crate::domain::catalog::shelves::MAX_DEPTH;
+use crate::domain::catalog::validate::{MAX_IMAGES, MAX_TEXT, is_slug};
 use crate::kernel::money::Currency;
 
 /// Reads a product, and collects what is wrong with it.
@@ -48,9 +50,7 @@ impl<'a> Checker<'a> {
         if !self.notes.is_empty() {
             return None;
         }
-        if let Err(reason) = row::handle(&group.handle) {
-            self.notes.push(Note::new(group.line, format!("Handle {reason}")));
-        }
+        self.handle(first, group);
         let mut product = self.head(first, group);
         // Without the names every value would be one too many.
         let names = self.option_names(first)?;
@@ -67,9 +67,28 @@ impl<'a> Checker<'a> {
         Some(product)
     }
 
+    fn handle(&mut self, row: &Record, group: &Group) {
+        let said = self.columns.filled(row, Column::Handle).unwrap_or_default();
+        match row::limited(said, MAX_TEXT) {
+            Err(reason) => self.notes.push(Note::new(row.line, format!("Handle {reason}"))),
+            Ok(_) if !is_slug(&group.handle) => self.notes.push(Note::new(
+                row.line,
+                format!("Handle {said:?} has neither letters nor digits"),
+            )),
+            Ok(_) if said != group.handle => self.warnings.push(Note::new(
+                row.line,
+                format!(
+                    "Handle {said:?} is no part of an address: imported as {:?}",
+                    group.handle
+                ),
+            )),
+            Ok(_) => {}
+        }
+    }
+
     fn damage(&self, row: &Record) -> Option<String> {
-        if let Some(damage) = row.damage {
-            return Some(damage.to_owned());
+        if row.damage.is_some() {
+            return row.damage.clone();
         }
         if row.len() != self.columns.width {
             return Some(format!(
@@ -77,6 +96,10 @@ impl<'a> Checker<'a> {
                 row.len(),
                 self.columns.width
             ));
+        }
+        let handle = self.columns.filled(row, Column::Handle).unwrap_or_default();
+        if handle.chars().any(|c| c.is_control() || c == '"') {
+            return Some("has a quote or a line break in its Handle".to_owned());
         }
         if row.fields().any(|field| field.contains('\0')) {
             return Some("has a NUL character".to_owned());
@@ -125,7 +148,7 @@ impl<'a> Checker<'a> {
             vendor: self.text(row, Column::Vendor, MAX_TEXT),
             product_type: self.text(row, Column::Type, MAX_TEXT),
             category: self.category(row),
-            tags: tags.and_then(|tags| self.or_note(row, "Tags: one", tags)),
+            tags: tags.and_then(|tags| self.or_note(row, "Tags", tags)),
             status: status.and_then(|status| self.or_note(row, "Status", status)),
             published: published.and_then(|published| self.or_note(row, "Published", published)),
             options: Vec::new(),
@@ -301,7 +324,7 @@ impl<'a> Checker<'a> {
             return Some(None);
         };
         let quantity = self.or_note(row, Column::Quantity.name(), row::quantity(text))?;
-        let held = quantity.clamp(0, MAX_STOCK);
+        let held = quantity.clamp(0, MAX_ON_HAND);
         if held != quantity {
             let why = if quantity < 0 {
                 "is below zero"

@@ -1,8 +1,10 @@
 //! Which column is which: by name, whatever their order, case and spacing.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::reader::Record;
+use super::record::Record;
+use super::row;
 
 macro_rules! columns {
     ($($column:ident: $($name:literal)|+;)*) => {
@@ -109,6 +111,27 @@ impl Columns {
 
     pub(super) fn has(&self, column: Column) -> bool {
         self.at.contains_key(&column)
+    }
+
+    pub(super) fn index(&self, column: Column) -> Option<usize> {
+        self.at.get(&column).copied()
+    }
+
+    /// The handle as the shop takes it; None where it is blank.
+    pub(super) fn handle<'r>(&self, record: &'r Record) -> Option<Cow<'r, str>> {
+        self.filled(record, Column::Handle).map(row::handle)
+    }
+
+    /// Whether these fields can hardly be anything else, a piece of a description for instance.
+    pub(super) fn looks_like_row(&self, record: &Record) -> bool {
+        let handle = self.filled(record, Column::Handle);
+        let price = self.get(record, Column::Price).unwrap_or_default();
+        record.len() == self.width
+            && handle.is_some_and(|handle| {
+                handle.contains(char::is_alphanumeric)
+                    && !handle.contains(|c: char| c.is_control() || "<>\"".contains(c))
+            })
+            && price.chars().all(|c| c.is_ascii_digit() || ".,-".contains(c))
     }
 
     /// What stands there, without the space around it; None when the file has no such column.

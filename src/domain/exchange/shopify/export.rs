@@ -10,6 +10,7 @@ use super::error::ExchangeError;
 use super::load::{self, Existing};
 use super::report::count;
 use super::{NO_OPTION, NO_OPTION_VALUE};
+use crate::domain::catalog::create::title_of;
 use crate::domain::context::Context;
 use crate::domain::permission::Permission;
 use crate::entity::product::{self, ProductStatus};
@@ -74,6 +75,32 @@ pub struct Exported {
     pub products: u64,
     pub variants: u64,
     pub images: u64,
+    pub lossy: Lossy,
+}
+
+/// What the file has no way to say, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lossy {
+    /// Tags with a comma, which is what parts the tags of a file.
+    pub split_tags: u64,
+    /// Variants with a title of their own, which is not made of their options.
+    pub titles: u64,
+    /// Products below a category with `>` in its name, which is what parts the names of a file.
+    pub split_categories: u64,
+}
+
+impl Lossy {
+    fn add(&mut self, existing: &Existing) {
+        let split = |tag: &&String| tag.contains(',');
+        self.split_tags += count(existing.tags.iter().filter(split).count());
+        let own = |variant: &product_variant::Model| {
+            let [one, two, three] = [&variant.option1, &variant.option2, &variant.option3];
+            variant.title != title_of(&[one.clone(), two.clone(), three.clone()])
+        };
+        let titled = existing.variants.iter().filter(|(variant, _)| own(variant));
+        self.titles += count(titled.count());
+        self.split_categories += u64::from(existing.category.iter().any(|name| name.contains('>')));
+    }
 }
 
 /// Writes all products, or those priced in `currency`, as a product file of Shopify. The file is there
@@ -146,6 +173,7 @@ async fn write_all(context: &Context, part: &Path, currency: Currency) -> Result
         products: 0,
         variants: 0,
         images: 0,
+        lossy: Lossy::default(),
     };
     let mut rows = rows()?;
     let mut after: Option<ProductId> = None;
@@ -155,6 +183,7 @@ async fn write_all(context: &Context, part: &Path, currency: Currency) -> Result
             exported.products += 1;
             exported.variants += count(existing.variants.len());
             exported.images += count(existing.images.len());
+            exported.lossy.add(existing);
             write_product(&mut rows, existing, currency)?;
         }
         let bytes = rows.into_inner().map_err(|error| failed(error.error()))?;

@@ -19,6 +19,8 @@ mod batches;
 mod category;
 mod check;
 mod columns;
+#[cfg(test)]
+mod damage;
 mod encoding;
 mod error;
 mod export;
@@ -28,8 +30,10 @@ mod load;
 mod plan;
 mod product;
 mod reader;
+mod record;
 mod report;
 mod row;
+mod scan;
 mod source;
 mod stock;
 mod survey;
@@ -37,15 +41,12 @@ mod variants;
 mod write;
 
 pub use error::ExchangeError;
-pub use export::{Exported, export};
+pub use export::{Exported, Lossy, export};
 pub use import::{Import, Watch, import};
 pub use report::{Counts, Note, Report};
 
 /// The most variants of one product, as Shopify has it.
 const MAX_VARIANTS: usize = 2_048;
-
-/// The most images of one product, as Shopify has it.
-const MAX_IMAGES: usize = 250;
 
 /// What Shopify writes as the option, and as its value, of a product that has no options.
 const NO_OPTION: &str = "Title";

@@ -9,8 +9,10 @@ use super::product::{FileCategory, FileProduct};
 use super::report::{Counts, Note, Tally};
 use super::row;
 use super::variants::{self, Matched, VariantChanges};
-use super::{MAX_IMAGES, NO_OPTION, NO_OPTION_VALUE};
+use super::{NO_OPTION, NO_OPTION_VALUE};
+use crate::domain::catalog::create::title_of;
 use crate::domain::catalog::insert::{NewProduct, NewVariant};
+use crate::domain::catalog::validate::MAX_IMAGES;
 use crate::entity::product::{self, ProductStatus};
 use crate::kernel::id::ProductId;
 use crate::kernel::money::Currency;
@@ -111,7 +113,7 @@ fn create(file: &FileProduct, rules: Rules) -> Plan {
         .iter()
         .map(|variant| NewVariant {
             sku: filled(variant.sku.as_ref()),
-            title: variants::title(&variant.options),
+            title: title_of(&variant.options),
             options: variant.options.clone(),
             price: variant.price,
             compare_at_price: variant.compare_at.flatten(),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::check::Checker;
 use super::columns::{Column, Columns};
-use super::reader::Record;
+use super::record::Record;
 use super::report::{Note, Tally};
 use crate::entity::product::ProductStatus;
 use crate::kernel::money::Currency;

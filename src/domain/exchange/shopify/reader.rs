@@ -1,205 +1,251 @@
 //! Bytes to records: CSV as it is found, with the line that each record begins on.
 //!
-//! Built on the state machine of the `csv` crate and not on its reader, which neither tells a quote that
-//! is never closed nor bounds how much text one may swallow.
+//! A quote too few or too many turns all that follows inside out: rows become the text of one field. So
+//! a record that goes on over several lines is looked at twice. Where it is damaged (its quotes are never
+//! closed, it is too long, it has not as many fields as the header, or text follows a closing quote),
+//! reading goes on at the first line inside it that, read anew, is a row. Where nothing is wrong with it
+//! it is believed, unless from one of its lines on it reads just as well as rows: the lines of a long
+//! description are no rows, and the one that closes it is not either.
+//!
+//! All that takes one look ahead, which [`MAX_RECORD`] bounds.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read as _};
+use std::sync::Arc;
 
-use csv_core::ReadRecordResult;
-
-use super::encoding::{self, Decoded, Encoding};
+use super::columns::{Column, Columns};
+use super::encoding::{self, Encoding};
+use super::record::Record;
+use super::scan::{self, End, Fields, Manner, Scan};
 
 /// The longest record, in bytes. The longest description is 100,000 characters.
 pub(super) const MAX_RECORD: usize = 1024 * 1024;
 
 const MAX_FIELDS: usize = 4_096;
 
-/// One record, all of its fields as they stand in the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Record {
-    /// The line of the file that it begins on, from 1.
-    pub line: u64,
-    text: String,
-    ends: Vec<usize>,
-    /// Why it cannot be trusted.
-    pub damage: Option<&'static str>,
-    pub windows_1252: bool,
-}
+/// How much is read at once at least.
+const CHUNK: usize = 64 * 1024;
 
-impl Record {
-    pub(super) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.text.len()
-    }
-
-    pub(super) fn get(&self, index: usize) -> Option<&str> {
-        let start = match index.checked_sub(1) {
-            Some(before) => *self.ends.get(before)?,
-            None => 0,
-        };
-        self.text.get(start..*self.ends.get(index)?)
-    }
-
-    pub(super) fn fields(&self) -> impl Iterator<Item = &str> {
-        (0..self.len()).filter_map(|index| self.get(index))
-    }
-
-    /// Whether nothing stands in any field, as in the rows that a spreadsheet leaves at the end.
-    pub(super) fn is_blank(&self) -> bool {
-        self.text.trim().is_empty()
-    }
-}
+const TORN: &str = "has text after a closing quote: a quote is missing, or one too many";
+const BESIDE: &str = "stands beside lines that are left out and may belong to the same product";
 
 /// Reads records, whether lines end in LF, CRLF or CR.
 pub(super) struct RecordReader<R> {
     input: R,
-    core: csv_core::Reader,
+    delimiter: u8,
+    /// How rows look, as soon as the header is known.
+    columns: Option<Arc<Columns>>,
+    /// What has been read ahead, of which the first `start` bytes are done with.
+    window: Vec<u8>,
+    start: usize,
+    /// Bytes before `start`, from the beginning.
+    passed: usize,
+    ended: bool,
     /// The line of the next byte.
     line: u64,
     after_cr: bool,
-    text: Vec<u8>,
-    ends: Vec<usize>,
+    at_line_start: bool,
+    fields: Fields,
     /// What earlier records were, which tells a cut UTF-8 character from a Windows-1252 letter.
     was_utf8: bool,
-}
-
-/// How much of the record under way lies in the buffers.
-#[derive(Default)]
-struct Filled {
-    text: usize,
-    ends: usize,
-    /// The fields that were whole when more came than is kept: the rest is read and dropped.
-    over: Option<Decoded>,
+    /// The next record follows lines that are lost and seem to be of the same product.
+    beside: bool,
 }
 
 impl<R: BufRead> RecordReader<R> {
     pub(super) fn new(input: R, delimiter: u8) -> Self {
         Self {
             input,
-            core: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
+            delimiter,
+            columns: None,
+            window: Vec::new(),
+            start: 0,
+            passed: 0,
+            ended: false,
             line: 1,
             after_cr: false,
-            text: vec![0; 16 * 1024],
-            ends: vec![0; 128],
+            at_line_start: true,
+            fields: Fields::default(),
             was_utf8: false,
+            beside: false,
         }
+    }
+
+    /// Tells how rows look.
+    pub(super) fn expect(&mut self, columns: Arc<Columns>) {
+        self.columns = Some(columns);
     }
 
     pub(super) fn next(&mut self) -> io::Result<Option<Record>> {
         if !self.skip_line_ends()? {
             return Ok(None);
         }
-        let line = self.line;
-        let mut filled = Filled::default();
-        let mut unclosed = false;
-        loop {
-            let buffer = self.input.fill_buf()?;
-            let at_end = buffer.is_empty();
-            // A line end closes a record unless a quote is open; the second time the end is told as it is.
-            let input = match (at_end, unclosed) {
-                (false, _) => buffer,
-                (true, false) => b"\n".as_slice(),
-                (true, true) => &[],
-            };
-            let text = self
-                .text
-                .get_mut(if filled.over.is_some() { 0 } else { filled.text }..)
-                .unwrap_or_default();
-            let ends = self
-                .ends
-                .get_mut(if filled.over.is_some() { 0 } else { filled.ends }..)
-                .unwrap_or_default();
-            let (result, read, wrote, ended) = self.core.read_record(input, text, ends);
-            if !at_end {
-                count_lines(
-                    input.get(..read).unwrap_or_default(),
-                    &mut self.line,
-                    &mut self.after_cr,
-                );
-                self.input.consume(read);
+        let beside = std::mem::take(&mut self.beside);
+        let scan = self.scan(0, MAX_FIELDS, false)?;
+        let mut record = match scan.end {
+            End::After(length) => self.whole(length, scan)?,
+            End::Open { quoted: true } if self.ended && self.ahead().len() < MAX_RECORD => {
+                self.lost("opens a quote that is never closed")?
             }
-            if filled.over.is_none() {
-                filled.text += wrote;
-                filled.ends += ended;
+            End::Open { .. } | End::Wide | End::Misquoted => {
+                self.lost("is longer than 1 MiB, or has thousands of fields: a quote may be missing")?
             }
-            match result {
-                ReadRecordResult::Record | ReadRecordResult::End => {
-                    return Ok(Some(self.record(line, filled, unclosed)));
-                }
-                ReadRecordResult::InputEmpty => unclosed |= at_end,
-                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => self.grow(&mut filled),
-            }
+        };
+        if beside && record.damage.is_none() {
+            record.damage = Some(BESIDE.to_owned());
+        }
+        Ok(Some(record))
+    }
+
+    /// A record that has an end, if it is the right one.
+    fn whole(&mut self, length: usize, scan: Scan) -> io::Result<Record> {
+        let record = self.record(scan);
+        let width = self.columns.as_ref().map(|columns| columns.width);
+        if !scan.over_lines || width.is_none() {
+            self.advance(length);
+            return Ok(record);
+        }
+        let opening = self.opening();
+        let found = if scan.torn || Some(record.len()) != width {
+            let end = self.passed + length;
+            self.skip_line()?;
+            self.search(Some(end))?
+        } else {
+            let rows = self.rows_within(length)?;
+            self.advance(rows.unwrap_or(length));
+            rows.is_some()
+        };
+        Ok(if found {
+            self.damaged(opening, "has a quote too few or too many")
+        } else {
+            record
+        })
+    }
+
+    /// A record that ends nowhere.
+    fn lost(&mut self, reason: &str) -> io::Result<Record> {
+        let opening = self.opening();
+        self.skip_line()?;
+        self.search(None)?;
+        Ok(self.damaged(opening, reason))
+    }
+
+    /// What can be said of a damaged record: the fields on its first line.
+    fn opening(&mut self) -> Record {
+        let ahead = self.window.get(self.start..).unwrap_or_default();
+        let first = ahead.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+        let line = ahead.get(..first.unwrap_or(ahead.len())).unwrap_or_default();
+        let last = first.is_some() || self.ended;
+        let scan = scan::record(
+            line,
+            last,
+            manner(self.delimiter, MAX_FIELDS, false),
+            &mut self.fields,
+        );
+        if last && scan.end == (End::Open { quoted: true }) {
+            self.fields.split_rest(self.delimiter);
+        }
+        let whole = self.fields.ends.last().copied().unwrap_or_default();
+        self.fields.text.truncate(whole);
+        let decoded = encoding::decode(&self.fields.text, &self.fields.ends);
+        Record {
+            line: self.line,
+            text: decoded.text,
+            ends: decoded.ends,
+            damage: None,
+            windows_1252: false,
         }
     }
 
-    /// Whether anything is left after them.
-    fn skip_line_ends(&mut self) -> io::Result<bool> {
+    fn damaged(&self, opening: Record, reason: &str) -> Record {
+        // The last line of a file may have no end.
+        let last = self.line - u64::from(self.at_line_start);
+        let lost = if last <= opening.line {
+            "the line is left out".to_owned()
+        } else {
+            format!("lines {} to {last} are left out", opening.line)
+        };
+        Record {
+            damage: Some(format!("{reason}: {lost}")),
+            ..opening
+        }
+    }
+
+    /// Goes on to the next line that begins a row, to `end` at most. Whether there is one.
+    fn search(&mut self, end: Option<usize>) -> io::Result<bool> {
+        let handle = self
+            .columns
+            .as_ref()
+            .and_then(|columns| columns.index(Column::Handle));
+        let mut lost_handle = Vec::new();
         loop {
-            let buffer = self.input.fill_buf()?;
-            if buffer.is_empty() {
+            if end.is_some_and(|end| self.passed >= end) || !self.skip_line_ends()? {
                 return Ok(false);
             }
-            let skip = buffer
-                .iter()
-                .take_while(|byte| matches!(byte, b'\r' | b'\n'))
-                .count();
-            let more = skip < buffer.len();
-            count_lines(
-                buffer.get(..skip).unwrap_or_default(),
-                &mut self.line,
-                &mut self.after_cr,
-            );
-            self.input.consume(skip);
-            if more {
+            let found = self.row(0)?.is_some();
+            let handle = handle
+                .and_then(|index| self.fields.get(index))
+                .unwrap_or_default();
+            let handle = handle.trim_ascii();
+            if found {
+                self.beside = handle == lost_handle;
                 return Ok(true);
             }
+            if !handle.is_empty() {
+                lost_handle = handle.to_vec();
+            }
+            self.skip_line()?;
         }
     }
 
-    fn grow(&mut self, filled: &mut Filled) {
-        if filled.over.is_some() {
-            return;
+    /// Where, if anywhere, rows begin inside the record that is so long and go on to its end.
+    fn rows_within(&mut self, length: usize) -> io::Result<Option<usize>> {
+        let mut begin = 0;
+        let mut at = 0;
+        while at < length {
+            if let Some(row) = self.row(at)?.filter(|_| at > 0) {
+                at += row;
+                at += line_ends(self.ahead().get(at..).unwrap_or_default());
+                continue;
+            }
+            at += after_line(self.ahead().get(at..).unwrap_or_default());
+            begin = at;
         }
-        let full = (filled.text == self.text.len() && self.text.len() >= MAX_RECORD)
-            || (filled.ends == self.ends.len() && self.ends.len() >= MAX_FIELDS);
-        if full {
-            let ends = self.ends.get(..filled.ends).unwrap_or_default();
-            let whole = self
-                .text
-                .get(..ends.last().copied().unwrap_or_default())
-                .unwrap_or_default();
-            filled.over = Some(encoding::decode(whole, ends));
-            return;
-        }
-        if filled.text == self.text.len() {
-            self.text.resize((self.text.len() * 2).min(MAX_RECORD), 0);
-        }
-        if filled.ends == self.ends.len() {
-            self.ends.resize((self.ends.len() * 2).min(MAX_FIELDS), 0);
+        Ok(Some(begin).filter(|begin| *begin < length))
+    }
+
+    /// How long the row is that begins so far ahead, if one does.
+    fn row(&mut self, offset: usize) -> io::Result<Option<usize>> {
+        let Some(columns) = self.columns.clone() else {
+            return Ok(None);
+        };
+        let scan = self.scan(offset, columns.width, true)?;
+        let End::After(length) = scan.end else {
+            return Ok(None);
+        };
+        let is_row = self.fields.ends.len() == columns.width && columns.looks_like_row(&self.record(scan));
+        Ok(is_row.then_some(length))
+    }
+
+    fn scan(&mut self, offset: usize, most_fields: usize, strict: bool) -> io::Result<Scan> {
+        loop {
+            let ahead = self.window.get(self.start + offset..).unwrap_or_default();
+            let part = ahead.get(..MAX_RECORD).unwrap_or(ahead);
+            let last = self.ended && part.len() == ahead.len();
+            let manner = manner(self.delimiter, most_fields, strict);
+            let scan = scan::record(part, last, manner, &mut self.fields);
+            if !matches!(scan.end, End::Open { .. }) || last || part.len() == MAX_RECORD {
+                return Ok(scan);
+            }
+            self.fill()?;
         }
     }
 
-    fn record(&mut self, line: u64, filled: Filled, unclosed: bool) -> Record {
-        if let Some(Decoded { text, ends, .. }) = filled.over {
-            let damage = Some("is longer than 1 MiB: a quote may be missing");
-            return Record {
-                line,
-                text,
-                ends,
-                damage,
-                windows_1252: false,
-            };
-        }
-        let bytes = self.text.get(..filled.text).unwrap_or_default();
-        let ends = self.ends.get(..filled.ends).unwrap_or_default();
-        let decoded = encoding::decode(bytes, ends);
+    fn record(&mut self, scan: Scan) -> Record {
+        let decoded = encoding::decode(&self.fields.text, &self.fields.ends);
         self.was_utf8 |= decoded.encoding == Encoding::Utf8;
         let cut = decoded.encoding == Encoding::Utf8Cut && self.was_utf8;
-        let damage = if unclosed {
-            Some("opens a quote that is never closed: the file is cut off here, or a quote is missing")
+        let damage = if scan.torn {
+            Some(TORN)
         } else if cut {
             Some("ends in the middle of a character: the file is cut off here")
         } else {
@@ -208,22 +254,95 @@ impl<R: BufRead> RecordReader<R> {
         let windows_1252 =
             matches!(decoded.encoding, Encoding::Windows1252 | Encoding::Utf8Cut) && damage.is_none();
         Record {
-            line,
+            line: self.line,
             text: decoded.text,
             ends: decoded.ends,
-            damage,
+            damage: damage.map(str::to_owned),
             windows_1252,
+        }
+    }
+
+    fn ahead(&self) -> &[u8] {
+        self.window.get(self.start..).unwrap_or_default()
+    }
+
+    /// Reads about as much as there is already, so that what is looked at anew for it stays in proportion.
+    fn fill(&mut self) -> io::Result<()> {
+        self.window.drain(..self.start);
+        self.start = 0;
+        let wanted = self.window.len().clamp(CHUNK, MAX_RECORD);
+        let wanted = u64::try_from(wanted).unwrap_or(u64::MAX);
+        let read = self.input.by_ref().take(wanted).read_to_end(&mut self.window)?;
+        self.ended = read == 0;
+        Ok(())
+    }
+
+    fn advance(&mut self, length: usize) {
+        let done = self
+            .window
+            .get(self.start..self.start + length)
+            .unwrap_or_default();
+        for byte in done {
+            if *byte == b'\r' || (*byte == b'\n' && !self.after_cr) {
+                self.line += 1;
+            }
+            self.after_cr = *byte == b'\r';
+            self.at_line_start = matches!(byte, b'\r' | b'\n');
+        }
+        self.start += length;
+        self.passed += length;
+    }
+
+    /// Whether anything is left after them.
+    fn skip_line_ends(&mut self) -> io::Result<bool> {
+        loop {
+            self.advance(line_ends(self.ahead()));
+            if !self.ahead().is_empty() {
+                return Ok(true);
+            }
+            if self.ended {
+                return Ok(false);
+            }
+            self.fill()?;
+        }
+    }
+
+    fn skip_line(&mut self) -> io::Result<()> {
+        loop {
+            let ahead = self.ahead();
+            let length = after_line(ahead);
+            let whole = length < ahead.len() || ahead.ends_with(b"\n") || ahead.ends_with(b"\r");
+            self.advance(length);
+            if whole || self.ended {
+                return Ok(());
+            }
+            self.fill()?;
         }
     }
 }
 
-fn count_lines(bytes: &[u8], line: &mut u64, after_cr: &mut bool) {
-    for byte in bytes {
-        if *byte == b'\r' || (*byte == b'\n' && !*after_cr) {
-            *line += 1;
-        }
-        *after_cr = *byte == b'\r';
+fn manner(delimiter: u8, most_fields: usize, strict: bool) -> Manner {
+    Manner {
+        delimiter,
+        most_fields,
+        strict,
     }
+}
+
+fn line_ends(bytes: &[u8]) -> usize {
+    bytes
+        .iter()
+        .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+        .count()
+}
+
+/// Where the next line begins that is not empty; the end of the bytes if none does.
+fn after_line(bytes: &[u8]) -> usize {
+    let line = bytes
+        .iter()
+        .position(|byte| matches!(byte, b'\r' | b'\n'))
+        .unwrap_or(bytes.len());
+    line + line_ends(bytes.get(line..).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -279,23 +398,6 @@ mod tests {
                 "{text:?}"
             );
         }
-    }
-
-    #[test]
-    fn a_record_that_swallows_the_file_keeps_its_first_fields_only() {
-        let text = format!("a,b,\"{}\",c\nd,e\n", "x\n".repeat(MAX_RECORD));
-        let records = read(text.as_bytes(), 64 * 1024);
-        let first = records.first().unwrap();
-        assert_eq!(
-            (first.line, first.get(0), first.get(1), first.get(2)),
-            (1, Some("a"), Some("b"), None)
-        );
-        assert!(first.damage.is_some());
-        let second = records.get(1).unwrap();
-        assert_eq!(
-            (second.line, second.get(0)),
-            (u64::try_from(MAX_RECORD).unwrap() + 2, Some("d"))
-        );
     }
 
     proptest! {

@@ -1,19 +1,17 @@
 //! Cells to values: what a price, a number of pieces, a status may look like.
 
+use std::borrow::Cow;
+
 use rust_decimal::Decimal;
 use url::Url;
 
-use crate::domain::catalog::validate::MAX_PRICE;
+use crate::domain::catalog::validate::{MAX_PRICE, MAX_TAGS, MAX_TEXT, MAX_URL, is_slug};
 use crate::entity::product::ProductStatus;
 use crate::kernel::money::{Currency, Money};
+use crate::kernel::text::slugify;
 
-/// The largest stock that the shop can hold of a variant: what GraphQL's Int can tell a client.
-pub(super) const MAX_STOCK: i64 = 2_147_483_647;
-
-/// The longest short text, in characters.
-pub(super) const MAX_TEXT: usize = 255;
+/// The longest alternative text of a picture, in characters.
 pub(super) const MAX_ALT: usize = 1_000;
-const MAX_URL: usize = 2_048;
 
 /// What of a bad cell is repeated in a message.
 fn shown(text: &str) -> String {
@@ -88,23 +86,27 @@ pub(super) fn limited(text: &str, max: usize) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// A handle becomes part of addresses: no line breaks, nothing invisible.
-pub(super) fn handle(text: &str) -> Result<(), String> {
-    limited(text, MAX_TEXT)?;
-    if text.chars().any(char::is_control) {
-        return Err(format!("{} has control characters", shown(text)));
+/// A handle becomes part of addresses. What cannot be is made so as Shopify does it, `Blue Tee` to
+/// `blue-tee`; left as it is where nothing remains. A quote in it is damage, and not of another product.
+pub(super) fn handle(text: &str) -> Cow<'_, str> {
+    if is_slug(text) {
+        return Cow::Borrowed(text);
     }
-    Ok(())
+    match slugify(&text.replace('"', ""), MAX_TEXT) {
+        slug if slug.is_empty() => Cow::Borrowed(text),
+        slug => Cow::Owned(slug),
+    }
 }
 
-/// The address of a picture on the web.
+/// The address of a picture on the web, as a browser sends it: other scripts and spaces percent-encoded.
 pub(super) fn image_url(text: &str) -> Result<String, String> {
-    let text = limited(text, MAX_URL)?;
-    match Url::parse(&text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(text),
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+            limited(url.as_str(), MAX_URL).map_err(|reason| format!("{reason}, as a browser sends it"))
+        }
         _ => Err(format!(
             "{} is not an address such as https://cdn.example/a.jpg",
-            shown(&text)
+            shown(text)
         )),
     }
 }
@@ -113,10 +115,14 @@ pub(super) fn image_url(text: &str) -> Result<String, String> {
 pub(super) fn tags(text: &str) -> Result<Vec<String>, String> {
     let mut tags: Vec<String> = Vec::new();
     for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
-        let tag = limited(tag, MAX_TEXT)?;
-        if !tags.contains(&tag) {
-            tags.push(tag);
+        let tag = limited(tag, MAX_TEXT).map_err(|reason| format!("{}: {reason}", shown(tag)))?;
+        if tags.contains(&tag) {
+            continue;
         }
+        if tags.len() == MAX_TAGS {
+            return Err(format!("has more than {MAX_TAGS} tags"));
+        }
+        tags.push(tag);
     }
     Ok(tags)
 }

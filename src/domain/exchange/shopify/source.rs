@@ -8,7 +8,8 @@ use std::sync::atomic::AtomicU64;
 use super::columns::Columns;
 use super::encoding;
 use super::error::ExchangeError;
-use super::reader::{Record, RecordReader};
+use super::reader::RecordReader;
+use super::record::Record;
 
 pub(super) struct Source {
     records: RecordReader<Box<dyn BufRead + Send>>,
@@ -29,12 +30,15 @@ impl Source {
             let message = format!("{} is not text: save it as CSV in UTF-8", path.display());
             return Err(ExchangeError::File(message));
         }
-        let columns = Columns::of(&header)
-            .map_err(|reason| ExchangeError::File(format!("{}: {reason}", path.display())))?;
-        Ok(Self {
-            records,
-            columns: Arc::new(columns),
-        })
+        let refused = |reason: String| ExchangeError::File(format!("{}: {reason}", path.display()));
+        let columns = Arc::new(Columns::of(&header).map_err(refused)?);
+        let broken = |name: &str| name.trim().contains(['\n', '\r']);
+        if header.damage.is_some() || header.fields().any(broken) {
+            let reason = "a quote in the header is missing, or one too many";
+            return Err(refused(reason.to_owned()));
+        }
+        records.expect(Arc::clone(&columns));
+        Ok(Self { records, columns })
     }
 
     /// The next record that is not blank.

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use super::columns::Column;
 use super::error::ExchangeError;
 use super::source::Source;
 
@@ -21,10 +20,10 @@ pub(super) fn scattered(source: &mut Source) -> Result<HashSet<u64>, ExchangeErr
     let mut scattered = HashSet::new();
     let mut current = None;
     while let Some(record) = source.next()? {
-        let Some(handle) = source.columns.filled(&record, Column::Handle) else {
+        let Some(handle) = source.columns.handle(&record) else {
             continue;
         };
-        let key = key(handle);
+        let key = key(&handle);
         if current != Some(key) {
             current = Some(key);
             if !seen.insert(key) {

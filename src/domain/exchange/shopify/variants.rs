@@ -5,12 +5,13 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::{Set, Unchanged};
 
+use super::MAX_VARIANTS;
 use super::images::ImageChanges;
 use super::load::Existing;
 use super::product::{FileProduct, FileVariant};
 use super::report::{Counts, Note};
 use super::stock::{self, LevelPlan};
-use super::{MAX_VARIANTS, NO_OPTION_VALUE};
+use crate::domain::catalog::create::title_of;
 use crate::entity::{inventory_level, product_variant};
 use crate::kernel::id::{ProductId, ProductImageId, ProductVariantId};
 
@@ -38,20 +39,6 @@ impl VariantChanges {
     /// Whether any variant itself changes, its stock aside.
     pub(super) fn any(&self) -> bool {
         !(self.added.is_empty() && self.changed.is_empty())
-    }
-}
-
-/// `Red / Small`.
-pub(super) fn title(options: &[String; 3]) -> String {
-    let values: Vec<&str> = options
-        .iter()
-        .map(String::as_str)
-        .filter(|value| !value.is_empty())
-        .collect();
-    if values.is_empty() {
-        NO_OPTION_VALUE.to_owned()
-    } else {
-        values.join(" / ")
     }
 }
 
@@ -217,7 +204,7 @@ fn added(
         product_id: Set(product_id),
         position: Set(position),
         sku: Set(file.sku.clone().filter(|sku| !sku.is_empty())),
-        title: Set(title(&file.options)),
+        title: Set(title_of(&file.options)),
         option1: Set(option1),
         option2: Set(option2),
         option3: Set(option3),
@@ -243,7 +230,7 @@ fn differences(
         row.option1 = Set(option1);
         row.option2 = Set(option2);
         row.option3 = Set(option3);
-        row.title = Set(title(&file.options));
+        row.title = Set(title_of(&file.options));
         differs = true;
     }
     let sku = file

@@ -1,0 +1,41 @@
+//! One record of the file, as text.
+
+/// All fields as they stand in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    /// The line of the file that it begins on, from 1.
+    pub line: u64,
+    pub text: String,
+    /// Where each field ends in the text.
+    pub ends: Vec<usize>,
+    /// Why it cannot be trusted.
+    pub damage: Option<String>,
+    pub windows_1252: bool,
+}
+
+impl Record {
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    pub(super) fn get(&self, index: usize) -> Option<&str> {
+        let start = match index.checked_sub(1) {
+            Some(before) => *self.ends.get(before)?,
+            None => 0,
+        };
+        self.text.get(start..*self.ends.get(index)?)
+    }
+
+    pub(super) fn fields(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).filter_map(|index| self.get(index))
+    }
+
+    /// Whether nothing stands in any field, as in the rows that a spreadsheet leaves at the end.
+    pub(super) fn is_blank(&self) -> bool {
+        self.text.trim().is_empty()
+    }
+}
