@@ -37,9 +37,11 @@ pub(super) async fn run(args: ServeArgs, mut config: Config) -> anyhow::Result<E
     if app.config.environment == Environment::Development && demo::load_if_empty(&app.platform).await? {
         tracing::info!("loaded the demo shop into the empty catalog");
     }
+    // Before anybody is told that there is something to stop.
+    let stop = server::signal();
     tracing::info!(address = %listener.local_addr()?, no_worker = args.no_worker, "listening");
     println!("GraphiQL: {page}");
-    app.serve(listener, server::signal()).await?;
+    app.serve(listener, stop).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -49,6 +49,10 @@ impl Answer {
 
     /// What the library answered, its errors given codes and cut to size.
     pub(super) fn of(mut response: Response, limits: &LimitsConfig) -> Self {
+        // One statement that the database stopped is the operation's deadline, only sooner than our own timer.
+        if response.errors.iter().any(|error| code(error) == Some("TIMEOUT")) {
+            return Self::timeout();
+        }
         // The library has one shape for both. Only what was executed has errors that lie somewhere in it.
         let refused = response.data == Value::Null
             && !response.errors.is_empty()

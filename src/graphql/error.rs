@@ -2,6 +2,7 @@
 
 use async_graphql::{ErrorExtensions as _, Value};
 
+use crate::infra::db::was_stopped;
 use crate::kernel::error::Error;
 
 /// The error of every resolver. It is not `Display` on purpose: see `kernel::error`.
@@ -43,6 +44,13 @@ impl From<ApiError> for async_graphql::Error {
                     .first()
                     .map_or("The input was refused.", |refusal| &refusal.message);
                 coded("BAD_USER_INPUT", text)
+            }
+            ref stopped @ Error::Internal(ref error) if was_stopped(stopped) => {
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "a statement was stopped at the deadline"
+                );
+                coded("TIMEOUT", "This took too long and was stopped.")
             }
             Error::Internal(error) => {
                 tracing::error!(error = format!("{error:#}"), "operation failed");

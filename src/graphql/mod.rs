@@ -12,6 +12,7 @@ pub mod execution;
 pub mod ids;
 pub mod inventory;
 pub mod limits;
+mod list;
 pub mod loaders;
 pub mod money;
 pub mod node;

@@ -9,6 +9,7 @@ use super::catalog::{Category, Product, ProductVariant};
 use super::context::ContextExt as _;
 use super::error::Result;
 use super::ids::parse_id;
+use super::list::List;
 use super::loaders::{CategoryById, ProductById, VariantById};
 use crate::kernel::error::Error;
 use crate::kernel::id::{CategoryId, ProductId, ProductVariantId, prefix_of};
@@ -75,13 +76,13 @@ impl NodeQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "At most 100 ids, of any types.")] ids: Vec<ID>,
-    ) -> Result<Vec<Option<Node>>> {
+    ) -> Result<List<Option<Node>>> {
         if ids.len() > MAX_NODES {
             return Err(Error::bad_input("ids", format!("takes at most {MAX_NODES} ids")).into());
         }
         let loads = (0..)
             .zip(&ids)
             .map(|(i, id): (usize, &ID)| async move { load(ctx, id, &format!("ids.{i}")).await });
-        try_join_all(loads).await
+        Ok(try_join_all(loads).await?.into())
     }
 }

@@ -10,6 +10,7 @@ use crate::entity::category;
 use crate::graphql::connection::page_args;
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
+use crate::graphql::list::List;
 use crate::graphql::loaders::{AncestorsByCategory, CategoryById, ChildrenByCategory};
 
 /// A category, around its row.
@@ -31,7 +32,7 @@ impl Category {
     }
 }
 
-fn all(rows: Option<Vec<Arc<category::Model>>>) -> Vec<Category> {
+fn all(rows: Option<Vec<Arc<category::Model>>>) -> List<Category> {
     rows.unwrap_or_default().into_iter().map(Category::new).collect()
 }
 
@@ -59,7 +60,7 @@ impl Category {
     }
 
     /// The categories right below, by name.
-    async fn children(&self, ctx: &Context<'_>) -> Result<Vec<Category>> {
+    async fn children(&self, ctx: &Context<'_>) -> Result<List<Category>> {
         Ok(all(ctx
             .loaders()?
             .load_one(ChildrenByCategory(self.row.id))
@@ -67,7 +68,7 @@ impl Category {
     }
 
     /// The way here from the root of the tree, as breadcrumbs show it: the root first, the parent last.
-    async fn ancestors(&self, ctx: &Context<'_>) -> Result<Vec<Category>> {
+    async fn ancestors(&self, ctx: &Context<'_>) -> Result<List<Category>> {
         Ok(all(ctx
             .loaders()?
             .load_one(AncestorsByCategory(self.row.id))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Object, SimpleObject};
+use async_graphql::{Context, Object};
 
 use super::inputs::{ProductFilter, ProductSort};
 use super::{Category, Product};
@@ -13,6 +13,7 @@ use crate::graphql::connection::PageInfo;
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
 use crate::graphql::inventory::int;
+use crate::graphql::list::List;
 use crate::graphql::loaders::{PageByCategory, ProductById, ProductCountByCategory};
 use crate::kernel::id::CategoryId;
 use crate::kernel::page::{PageArgs, Slice};
@@ -69,7 +70,7 @@ impl ProductConnection {
 #[Object]
 impl ProductConnection {
     /// The products of the page, each with its cursor.
-    async fn edges(&self, ctx: &Context<'_>) -> Result<Vec<ProductEdge>> {
+    async fn edges(&self, ctx: &Context<'_>) -> Result<List<ProductEdge>> {
         let products = self.products(ctx).await?;
         Ok(products
             .into_iter()
@@ -81,7 +82,7 @@ impl ProductConnection {
     }
 
     /// The products of the page.
-    async fn nodes(&self, ctx: &Context<'_>) -> Result<Vec<Product>> {
+    async fn nodes(&self, ctx: &Context<'_>) -> Result<List<Product>> {
         Ok(self
             .products(ctx)
             .await?
@@ -113,13 +114,25 @@ impl ProductConnection {
     }
 }
 
-/// A product in a list.
-#[derive(Clone, Debug, SimpleObject)]
+#[derive(Clone, Debug)]
 pub(crate) struct ProductEdge {
-    /// The product.
     node: Product,
-    /// Its place in the list: pass it as `after` or `before`, with the same sort.
     cursor: String,
+}
+
+// Not a `SimpleObject`, which would hide where in the node an error lies.
+/// A product in a list.
+#[Object]
+impl ProductEdge {
+    /// The product.
+    async fn node(&self) -> &Product {
+        &self.node
+    }
+
+    /// Its place in the list: pass it as `after` or `before`, with the same sort.
+    async fn cursor(&self) -> &str {
+        &self.cursor
+    }
 }
 
 /// A page of categories.
@@ -141,7 +154,7 @@ impl CategoryConnection {
 #[Object]
 impl CategoryConnection {
     /// The categories of the page, each with its cursor.
-    async fn edges(&self) -> Vec<CategoryEdge> {
+    async fn edges(&self) -> List<CategoryEdge> {
         let edge = |row: &Arc<category::Model>| CategoryEdge {
             node: Category::new(Arc::clone(row)),
             cursor: tree::cursor(row).encode(),
@@ -150,7 +163,7 @@ impl CategoryConnection {
     }
 
     /// The categories of the page.
-    async fn nodes(&self) -> Vec<Category> {
+    async fn nodes(&self) -> List<Category> {
         self.slice
             .items
             .iter()
@@ -169,13 +182,25 @@ impl CategoryConnection {
     }
 }
 
-/// A category in a list.
-#[derive(Clone, Debug, SimpleObject)]
+#[derive(Clone, Debug)]
 pub(crate) struct CategoryEdge {
-    /// The category.
     node: Category,
-    /// Its place in the list: pass it as `after` or `before`.
     cursor: String,
+}
+
+// Not a `SimpleObject`, which would hide where in the node an error lies.
+/// A category in a list.
+#[Object]
+impl CategoryEdge {
+    /// The category.
+    async fn node(&self) -> &Category {
+        &self.node
+    }
+
+    /// Its place in the list: pass it as `after` or `before`.
+    async fn cursor(&self) -> &str {
+        &self.cursor
+    }
 }
 
 fn total(count: u64) -> i32 {

@@ -11,6 +11,7 @@ use crate::entity::{product, product_image};
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::{ApiError, Result};
 use crate::graphql::limits;
+use crate::graphql::list::List;
 use crate::graphql::loaders::{
     CategoryById, ImagesByProduct, LevelByVariant, OptionsByProduct, TagsByProduct, VariantsByProduct,
 };
@@ -109,7 +110,7 @@ impl Product {
 
     /// What its variants differ in, such as size and colour. At most three; empty when it comes in one
     /// form only.
-    async fn options(&self, ctx: &Context<'_>) -> Result<Vec<ProductOption>> {
+    async fn options(&self, ctx: &Context<'_>) -> Result<List<ProductOption>> {
         let loaders = ctx.loaders()?;
         let (options, variants) = futures_util::try_join!(
             loaders.load_one(OptionsByProduct(self.row.id)),
@@ -144,7 +145,7 @@ impl Product {
             desc = "How many at most: 0 to 2048, which is as many as a product can have."
         )]
         first: Option<i32>,
-    ) -> Result<Vec<ProductVariant>> {
+    ) -> Result<List<ProductVariant>> {
         let count = limits::first(first, DEFAULT_VARIANTS, MAX_VARIANTS)?;
         let variants = ctx
             .loaders()?
@@ -166,7 +167,7 @@ impl Product {
             desc = "How many at most: 0 to 250, which is as many as a product can have."
         )]
         first: Option<i32>,
-    ) -> Result<Vec<Image>> {
+    ) -> Result<List<Image>> {
         let count = limits::first(first, DEFAULT_IMAGES, MAX_IMAGES)?;
         let images = ctx
             .loaders()?

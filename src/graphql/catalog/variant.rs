@@ -11,6 +11,7 @@ use crate::entity::{inventory_level, product, product_variant};
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
 use crate::graphql::inventory::{InventoryLevel, int};
+use crate::graphql::list::List;
 use crate::graphql::loaders::{ImagesByProduct, LevelByVariant, OptionsByProduct};
 use crate::graphql::money::Money;
 use crate::kernel::money;
@@ -101,7 +102,7 @@ impl ProductVariant {
     }
 
     /// Its value for each option of the product, in their order. Empty when the product has no options.
-    async fn selected_options(&self, ctx: &Context<'_>) -> Result<Vec<SelectedOption>> {
+    async fn selected_options(&self, ctx: &Context<'_>) -> Result<List<SelectedOption>> {
         let options = ctx
             .loaders()?
             .load_one(OptionsByProduct(self.product.id))

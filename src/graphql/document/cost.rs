@@ -1,4 +1,5 @@
-//! How many objects an answer could have, by the sizes of its pages.
+//! How much work an answer could be: the objects that it could have, by the sizes of its pages, and what reads more
+//! than it answers.
 //!
 //! A short document can ask for a long answer: pages inside pages multiply. So each list counts as many times what
 //! is selected of it as it may have items, and an operation that could fill more than the limit is refused
@@ -16,6 +17,13 @@ use crate::kernel::page::DEFAULT_PAGE_SIZE;
 
 /// What a list counts for that nobody can cut short, such as the children of a category. Most are shorter.
 const UNBOUNDED_LIST: u64 = 20;
+
+/// What `totalCount` counts for: it goes through a whole list, of which the page shows a part. Lists are as long as
+/// the shop is large, so this is no measure, but a bound: some hundred of them, where one page shows a hundred.
+const COUNT: u64 = 200;
+
+/// What `filter.text` counts for, whatever the size of the page: all that match are found, and ranked, to show the best.
+const SEARCH: u64 = 200;
 
 /// No field takes a larger page: one that is asked for is refused by its argument, which says more than a cost.
 const LARGEST_PAGE: u64 = 2_048;
@@ -42,14 +50,33 @@ pub(super) fn check(
         registry,
         fragments: HashMap::new(),
     };
-    let cost = counter.selection(root, &operation.node.selection_set.node);
+    let parts = counter.selection(root, &operation.node.selection_set.node);
+    let cost = parts.each.saturating_add(parts.once);
     if cost <= limit {
         return Ok(());
     }
     let message = format!(
-        "The answer could have {cost} objects, and {limit} at most are allowed: ask for smaller pages, or for fewer lists inside each other."
+        "The operation could cost {cost}, and {limit} is allowed: 1 for each object that the answer could have, {COUNT} for each totalCount, {SEARCH} for each search. Ask for smaller pages, or for fewer lists inside each other."
     );
     Err(vec![coded("MAX_COST_EXCEEDED", message, Some(operation.pos))])
+}
+
+/// What a selection costs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cost {
+    /// For each item of the list that it is selected of.
+    each: u64,
+    /// For the list as a whole.
+    once: u64,
+}
+
+impl Cost {
+    fn add(self, other: Self) -> Self {
+        Self {
+            each: self.each.saturating_add(other.each),
+            once: self.once.saturating_add(other.once),
+        }
+    }
 }
 
 struct Counter<'a> {
@@ -57,14 +84,14 @@ struct Counter<'a> {
     operation: &'a Positioned<OperationDefinition>,
     variables: &'a Variables,
     registry: &'a Registry,
-    fragments: HashMap<&'a str, u64>,
+    fragments: HashMap<&'a str, Cost>,
 }
 
 impl<'a> Counter<'a> {
-    fn selection(&mut self, parent: &str, set: &'a SelectionSet) -> u64 {
-        let mut sum = 0_u64;
+    fn selection(&mut self, parent: &str, set: &'a SelectionSet) -> Cost {
+        let mut sum = Cost::default();
         for item in &set.items {
-            sum = sum.saturating_add(match &item.node {
+            sum = sum.add(match &item.node {
                 Selection::Field(field) => self.field(parent, &field.node),
                 Selection::InlineFragment(inline) => {
                     let on = inline
@@ -81,12 +108,12 @@ impl<'a> Counter<'a> {
     }
 
     /// Circles have been refused by now.
-    fn fragment(&mut self, name: &'a Name) -> u64 {
+    fn fragment(&mut self, name: &'a Name) -> Cost {
         if let Some(cost) = self.fragments.get(name.as_str()) {
             return *cost;
         }
         let Some(fragment) = self.document.fragments.get(name) else {
-            return 0;
+            return Cost::default();
         };
         let cost = self.selection(
             &fragment.node.type_condition.node.on.node,
@@ -96,10 +123,13 @@ impl<'a> Counter<'a> {
         cost
     }
 
-    fn field(&mut self, parent: &str, field: &'a Field) -> u64 {
-        // Leaves come with their object; the schema's own fields have a limit of their own.
+    fn field(&mut self, parent: &str, field: &'a Field) -> Cost {
+        if field.name.node == "totalCount" {
+            return Cost { each: 0, once: COUNT };
+        }
+        // Other leaves come with their object; the schema's own fields have a limit of their own.
         if field.selection_set.node.items.is_empty() || field.name.node.starts_with("__") {
-            return 0;
+            return Cost::default();
         }
         let meta = self
             .registry
@@ -107,13 +137,32 @@ impl<'a> Counter<'a> {
             .get(parent)
             .and_then(|kind| kind.field_by_name(&field.name.node));
         // Unknown to the schema: validation names it.
-        let Some(meta) = meta else { return 0 };
-        let each = self.selection(
+        let Some(meta) = meta else {
+            return Cost::default();
+        };
+        let inside = self.selection(
             MetaTypeName::concrete_typename(&meta.ty),
             &field.selection_set.node,
         );
-        self.items(parent, field, meta)
-            .saturating_mul(each.saturating_add(1))
+        let items = self.items(parent, field, meta);
+        let search = if self.searches(field) { SEARCH } else { 0 };
+        Cost {
+            each: items
+                .saturating_mul(inside.each.saturating_add(1))
+                .saturating_add(inside.once)
+                .saturating_add(search),
+            once: 0,
+        }
+    }
+
+    fn searches(&self, field: &Field) -> bool {
+        match self.argument(field, "filter") {
+            Some(Value::Object(filter)) => filter
+                .get("text")
+                .and_then(|text| self.value(text))
+                .is_some_and(|text| text != Value::Null),
+            _ => false,
+        }
     }
 
     /// How many items the field may have.
@@ -138,23 +187,27 @@ impl<'a> Counter<'a> {
     }
 
     fn number(&self, field: &Field, argument: &str) -> Option<u64> {
-        match self.value(field, argument)? {
+        match self.argument(field, argument)? {
             Value::Number(number) => number.as_u64().or(Some(0)),
             _ => None,
         }
     }
 
     fn length(&self, field: &Field, argument: &str) -> Option<u64> {
-        match self.value(field, argument)? {
+        match self.argument(field, argument)? {
             Value::List(items) => u64::try_from(items.len()).ok(),
             Value::Null => None,
             _ => Some(1),
         }
     }
 
-    /// What an argument will be, variables put in.
-    fn value(&self, field: &Field, argument: &str) -> Option<Value> {
-        match &field.get_argument(argument)?.node {
+    fn argument(&self, field: &Field, argument: &str) -> Option<Value> {
+        self.value(&field.get_argument(argument)?.node)
+    }
+
+    /// What a value will be, when it is a variable.
+    fn value(&self, value: &Value) -> Option<Value> {
+        match value {
             Value::Variable(name) => {
                 let definitions = &self.operation.node.variable_definitions;
                 let default = || {

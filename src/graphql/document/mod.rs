@@ -11,6 +11,7 @@ mod literals;
 mod measure;
 mod omitted;
 mod positions;
+mod unique;
 mod variables;
 mod walk;
 
@@ -97,6 +98,7 @@ pub fn prepare(
 ) -> Result<Prepared, Vec<ServerError>> {
     lexer::check(text, limits)?;
     let mut document = parse_query(text).map_err(|error| vec![parse_error(&error)])?;
+    unique::check(text)?;
     let (name, mut operation) = select(&mut document, operation_name)?;
     measure::check(&document, &operation, limits)?;
     if !introspection && measure::asks_for_schema(&document, &operation) {

@@ -9,7 +9,7 @@ use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::Db;
+use super::{Db, stopwatch};
 use crate::kernel::config::DatabaseConfig;
 
 /// How long a writer waits for another one, of this process or of a command beside it.
@@ -41,12 +41,11 @@ async fn sqlite(config: &DatabaseConfig, statements: Arc<AtomicU64>) -> Result<D
     // One writer: SQLite has a single write lock, and waiting for a connection is fairer than
     // waiting for the lock. The writer comes first, because it makes the file.
     let writer = open("DATABASE_URL", sqlite_options(&config.url, 1, false), &statements).await?;
-    let reader = open(
-        "DATABASE_URL",
-        sqlite_options(&config.url, config.connections, true),
-        &statements,
-    )
-    .await?;
+    let mut options = sqlite_options(&config.url, config.connections, true);
+    if let Some(timeout) = config.statement_timeout {
+        stopwatch::stop_after(&mut options, timeout);
+    }
+    let reader = open("DATABASE_URL", options, &statements).await?;
     Ok(Db {
         fresh: reader.clone(),
         reader,

@@ -3,14 +3,15 @@
 mod connect;
 pub mod lock;
 pub mod schema;
+mod stopwatch;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sea_orm::{
-    ConnectionTrait as _, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, SqlErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
+    ConnectionTrait as _, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr,
+    SqlErr, SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
 };
 
 use crate::kernel::config::DatabaseConfig;
@@ -36,12 +37,9 @@ impl Db {
         connect::connect(config).await
     }
 
-    /// The same database, for requests that are over after `deadline`: PostgreSQL then stops their statements too.
-    /// SQLite cannot.
+    /// The same database, for requests that are over after `deadline`: a statement that takes longer is stopped, but for
+    /// those of SQLite's one writer, whom nobody else could keep waiting.
     pub async fn serving(self, config: &DatabaseConfig, deadline: Duration) -> Result<Self, DbError> {
-        if self.backend() != DatabaseBackend::Postgres {
-            return Ok(self);
-        }
         let statement_timeout = Some(deadline);
         Self::connect(&DatabaseConfig {
             statement_timeout,
@@ -117,4 +115,19 @@ pub fn violates_unique(error: &Error, table: &str, column: &str) -> bool {
     };
     // PostgreSQL names the constraint, SQLite the column.
     message.contains(&format!("uq_{table}_{column}")) || message.contains(&format!("{table}.{column}"))
+}
+
+/// Whether a statement failed because the database stopped it at its deadline.
+pub fn was_stopped(error: &Error) -> bool {
+    let Error::Internal(error) = error else {
+        return false;
+    };
+    let Some(DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
+        error.downcast_ref::<DbErr>()
+    else {
+        return false;
+    };
+    let code = error.as_database_error().and_then(|error| error.code());
+    // PostgreSQL's query_canceled and SQLite's SQLITE_INTERRUPT.
+    matches!(code.as_deref(), Some("57014" | "9"))
 }

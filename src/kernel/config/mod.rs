@@ -67,7 +67,7 @@ pub struct DatabaseConfig {
     /// Connections of the pool that reads: too few queue requests, too many exhaust the database.
     pub connections: u32,
     pub auto_migrate: bool,
-    /// When PostgreSQL stops a statement by itself. None but while serving: a migration may take its time.
+    /// When the database stops a statement. None but while serving: a migration may take its time.
     pub statement_timeout: Option<Duration>,
 }
 
@@ -112,7 +112,7 @@ pub struct LimitsConfig {
     pub nesting: usize,
     /// Fields after every fragment is spread, counted before validation.
     pub fields: u64,
-    /// Objects that an answer could have, by the sizes of its pages.
+    /// Objects that an answer could have, by the sizes of its pages, with a surcharge for counts and searches.
     pub cost: u64,
     pub depth: usize,
     pub aliases: usize,

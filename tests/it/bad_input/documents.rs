@@ -39,6 +39,14 @@ pub(super) const CASES: &[(&str, &str)] = &[
         VALIDATION,
     ),
     (
+        "{ products(filter: {inStock: true, inStock: false}) { nodes { id } } }",
+        VALIDATION,
+    ),
+    (
+        "query($n: Int, $f: ProductFilter = {price: {min: 1, min: 2}}) { products(filter: $f, first: $n) { nodes { id } } }",
+        VALIDATION,
+    ),
+    (
         "{ products(filter: {price: {min: 1.5}}) { nodes { id } } }",
         VALIDATION,
     ),

@@ -7,6 +7,7 @@ mod case;
 mod coverage;
 mod documents;
 mod mutations;
+mod paths;
 mod queries;
 
 use std::collections::BTreeSet;

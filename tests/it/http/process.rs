@@ -144,9 +144,15 @@ fn a_signal_lets_what_is_in_flight_finish() {
 
         let body = r#"{"query": "{ products(first: 3) { totalCount } }"}"#;
         let mut stream = TcpStream::connect(&address).unwrap();
-        write!(stream, "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len()).unwrap();
+        write!(stream, "POST /graphql HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len()).unwrap();
+        // Once it asks for the body, the request is in flight.
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        for expected in ["HTTP/1.1 100 Continue\r\n", "\r\n"] {
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            assert_eq!(line, expected);
+        }
         stream.write_all(&body.as_bytes()[..10]).unwrap();
-        std::thread::sleep(Duration::from_millis(300));
         assert!(
             Command::new("kill")
                 .args([signal, &child.id().to_string()])
@@ -154,12 +160,18 @@ fn a_signal_lets_what_is_in_flight_finish() {
                 .unwrap()
                 .success()
         );
-        std::thread::sleep(Duration::from_millis(300));
-        assert!(TcpStream::connect(&address).is_err(), "nobody listens any more");
+        let signalled = Instant::now();
+        while TcpStream::connect(&address).is_ok() {
+            assert!(
+                signalled.elapsed() < Duration::from_secs(20),
+                "somebody still listens"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
         assert_eq!(child.try_wait().unwrap(), None, "it waits for the request");
         stream.write_all(&body.as_bytes()[10..]).unwrap();
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+        reader.read_to_string(&mut answer).unwrap();
         assert!(
             answer.starts_with("HTTP/1.1 200") && answer.contains("\"totalCount\":"),
             "{answer}"

@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+use super::{CREATE, hold};
 use crate::support::{Server, Shop};
 
 struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
@@ -43,6 +44,15 @@ impl Socket {
     async fn ready(server: &Server) -> Self {
         let mut socket = Self::open(server).await;
         socket.say(json!({"type": "connection_init"})).await;
+        assert_eq!(socket.hear().await, json!({"type": "connection_ack"}));
+        socket
+    }
+
+    async fn ready_as(server: &Server, authorization: &str) -> Self {
+        let mut socket = Self::open(server).await;
+        socket
+            .say(json!({"type": "connection_init", "payload": {"authorization": authorization}}))
+            .await;
         assert_eq!(socket.hear().await, json!({"type": "connection_ack"}));
         socket
     }
@@ -160,6 +170,8 @@ both! {
         let server = shop.serve(&[("SOUK_LIMIT_SOCKET_INIT_TIMEOUT", "300ms")]).await;
         let mut silent = Socket::open(&server).await;
         assert_eq!(silent.closed().await, (4408, "Connection initialisation timeout".to_owned()));
+        server.stop().await;
+        let server = shop.serve(&[]).await;
         let mut hasty = Socket::open(&server).await;
         hasty.say(subscribe("a", ASK)).await;
         assert_eq!(hasty.closed().await, (4401, "Unauthorized".to_owned()));
@@ -168,10 +180,7 @@ both! {
             socket.say(json!({"type": "connection_init", "payload": {"authorization": authorization}})).await;
             assert_eq!(socket.closed().await, (4403, "Forbidden".to_owned()), "{authorization}");
         }
-        let mut staff = Socket::open(&server).await;
-        let bearer = format!("Bearer {}", shop.token(Role::Staff));
-        staff.say(json!({"type": "connection_init", "payload": {"authorization": bearer}})).await;
-        assert_eq!(staff.hear().await["type"], "connection_ack");
+        let mut staff = Socket::ready_as(&server, &format!("Bearer {}", shop.token(Role::Staff))).await;
         let statuses = "{ products(first: 1, filter: {statuses: [DRAFT]}) { totalCount } }";
         staff.say(subscribe("a", statuses)).await;
         assert_eq!(staff.hear().await["payload"]["data"]["products"]["totalCount"], 0);
@@ -180,25 +189,28 @@ both! {
 
     async fn an_id_is_used_once_at_a_time_and_operations_are_counted(shop: &Shop) {
         let server = shop.serve(&[("SOUK_LIMIT_SOCKET_OPERATIONS", "2")]).await;
-        let slow = "{ products(first: 100) { totalCount nodes { id } } }";
-        let mut socket = Socket::ready(&server).await;
-        // Sent as one packet's worth, so that the first is still running.
+        let bearer = format!("Bearer {}", shop.token(Role::Staff));
+        let held = hold(shop).await;
+        let mut socket = Socket::ready_as(&server, &bearer).await;
         for id in ["a", "a"] {
-            socket.0.feed(Message::Text(subscribe(id, slow).to_string().into())).await.unwrap();
+            socket.say(subscribe(id, CREATE)).await;
         }
-        socket.0.flush().await.unwrap();
         assert_eq!(socket.closed().await, (4409, "Subscriber for a already exists".to_owned()));
-        let mut socket = Socket::ready(&server).await;
+        let mut socket = Socket::ready_as(&server, &bearer).await;
         for id in ["a", "b", "c"] {
-            socket.0.feed(Message::Text(subscribe(id, slow).to_string().into())).await.unwrap();
+            socket.say(subscribe(id, CREATE)).await;
         }
-        socket.0.flush().await.unwrap();
-        let mut throttled = 0;
-        for _ in 0..5 {
+        let refused = socket.hear().await;
+        assert_eq!((&refused["id"], &refused["payload"][0]["extensions"]["code"]), (&json!("c"), &json!("THROTTLED")));
+        held.rollback().await.unwrap();
+        let mut ends = Vec::new();
+        for _ in 0..4 {
             let message = socket.hear().await;
-            throttled += usize::from(message["payload"][0]["extensions"]["code"] == "THROTTLED");
+            assert_eq!(message["payload"].get("errors"), None, "{message}");
+            ends.extend((message["type"] == "complete").then(|| message["id"].to_string()));
         }
-        assert_eq!(throttled, 1);
+        ends.sort();
+        assert_eq!(ends, [r#""a""#, r#""b""#]);
         server.stop().await;
     }
 

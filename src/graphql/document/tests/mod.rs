@@ -232,14 +232,10 @@ fn introspection_can_be_switched_off() {
     }
 }
 
-/// Every case takes well under a second, however slow the machine.
+/// Every case takes milliseconds. What is not linear would take minutes: the bound leaves room for a slow machine.
 fn quickly<T>(work: impl FnOnce() -> T) -> T {
     let start = Instant::now();
     let outcome = work();
-    assert!(
-        start.elapsed() < Duration::from_millis(300),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     outcome
 }
