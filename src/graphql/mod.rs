@@ -6,6 +6,7 @@ pub mod catalog;
 mod change;
 pub mod connection;
 mod context;
+pub mod cookies;
 pub mod document;
 pub mod engine;
 pub mod error;
