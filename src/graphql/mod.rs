@@ -1,10 +1,12 @@
 //! The public contract: types, inputs, resolvers and loaders. No queries, no transactions.
 
+pub mod accounts;
 pub mod answer;
 pub mod catalog;
 mod change;
 pub mod connection;
 mod context;
+pub mod cookies;
 pub mod document;
 pub mod engine;
 pub mod error;

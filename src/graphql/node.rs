@@ -5,14 +5,15 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Interface, Object};
 use futures_util::future::try_join_all;
 
+use super::accounts::{Session, User};
 use super::catalog::{Category, Product, ProductVariant};
 use super::context::ContextExt as _;
 use super::error::Result;
 use super::ids::parse_id;
 use super::list::List;
-use super::loaders::{CategoryById, ProductById, VariantById};
+use super::loaders::{CategoryById, ProductById, SessionById, UserById, VariantById};
 use crate::kernel::error::Error;
-use crate::kernel::id::{CategoryId, ProductId, ProductVariantId, prefix_of};
+use crate::kernel::id::{CategoryId, ProductId, ProductVariantId, SessionId, UserId, prefix_of};
 
 /// The most ids that `nodes` takes at once.
 const MAX_NODES: usize = 100;
@@ -28,6 +29,8 @@ pub enum Node {
     Product(Product),
     ProductVariant(ProductVariant),
     Category(Category),
+    User(User),
+    Session(Session),
 }
 
 async fn load(ctx: &Context<'_>, id: &ID, argument: &str) -> Result<Option<Node>> {
@@ -48,6 +51,14 @@ async fn load(ctx: &Context<'_>, id: &ID, argument: &str) -> Result<Option<Node>
             let row = loaders.load_one(CategoryById(parse_id(id, argument)?)).await?;
             Ok(row.map(|row| Category::new(row).into()))
         }
+        Some(UserId::PREFIX) => {
+            let row = loaders.load_one(UserById(parse_id(id, argument)?)).await?;
+            Ok(row.map(|row| User::new(row).into()))
+        }
+        Some(SessionId::PREFIX) => {
+            let row = loaders.load_one(SessionById(parse_id(id, argument)?)).await?;
+            Ok(row.map(|row| Session::new(row).into()))
+        }
         _ => Err(Error::bad_input(
             argument,
             "is not the id of anything here: ids look like product_01h455vb4pex5vsknk084sn02q",
@@ -65,7 +76,7 @@ impl NodeQuery {
     async fn node(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The id of a product, a variant or a category.")] id: ID,
+        #[graphql(desc = "The id of a product, a variant, a category, an account or a session.")] id: ID,
     ) -> Option<Result<Node>> {
         load(ctx, &id, "id").await.transpose()
     }

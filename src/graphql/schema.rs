@@ -2,6 +2,7 @@
 
 use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema};
 
+use super::accounts::AccountsQuery;
 use super::catalog::{CatalogMutation, CatalogQuery};
 use super::inventory::InventoryMutation;
 use super::limits::Limits;
@@ -13,7 +14,7 @@ pub type ShopSchema = Schema<Query, Mutation, EmptySubscription>;
 
 /// Everything that can be read.
 #[derive(Debug, Default, MergedObject)]
-pub struct Query(NodeQuery, ShopQuery, CatalogQuery);
+pub struct Query(NodeQuery, ShopQuery, AccountsQuery, CatalogQuery);
 
 /// Everything that can be changed.
 #[derive(Debug, Default, MergedObject)]

@@ -3,6 +3,7 @@
 mod accept;
 mod auth;
 mod body;
+mod cookies;
 mod graphiql;
 mod graphql;
 mod health;

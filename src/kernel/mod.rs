@@ -4,6 +4,7 @@ pub mod actor;
 pub mod change;
 pub mod clock;
 pub mod config;
+pub mod country;
 pub mod error;
 pub mod id;
 pub mod money;

@@ -1,3 +1,5 @@
 //! People: their accounts, their sessions, and what ends them.
 
+pub mod find;
+pub mod policy;
 pub mod revocation;

@@ -17,8 +17,9 @@ use tungstenite::Error as SocketError;
 use super::Close;
 use super::message::{Said, Say};
 use crate::graphql::answer::Answer;
+use crate::graphql::cookies::RefreshCookie;
 use crate::graphql::document::Prepared;
-use crate::graphql::engine::GraphqlRequest;
+use crate::graphql::engine::{Caller, GraphqlRequest};
 use crate::http::{Shared, auth};
 use crate::kernel::actor::{Actor, Origin};
 
@@ -239,7 +240,13 @@ fn answers(
     origin: Origin,
     prepared: Prepared,
 ) -> BoxStream<'static, Answer> {
-    async move { shared.engine.run(actor, origin, prepared).await }
+    let caller = Caller {
+        actor,
+        origin,
+        // No answer on a socket can carry one.
+        refresh_cookie: RefreshCookie::default(),
+    };
+    async move { shared.engine.run(caller, prepared).await }
         .into_stream()
         .boxed()
 }
