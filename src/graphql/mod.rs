@@ -11,6 +11,7 @@ pub mod document;
 pub mod engine;
 pub mod error;
 pub mod execution;
+mod guard;
 pub mod ids;
 pub mod inventory;
 pub mod limits;
