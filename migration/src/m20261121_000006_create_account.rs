@@ -51,7 +51,10 @@ async fn users(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .create_index(unique("user_account", &["email_key"]))
         .await?;
     manager
-        .create_index(index("user_account", &["role", "id"]))
+        .create_index(index("user_account", &["created_at", "id"]))
+        .await?;
+    manager
+        .create_index(index("user_account", &["role", "created_at", "id"]))
         .await?;
     manager
         .create_index(index("user_account", &["role_changed_at"]))

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod answer;
+pub mod audit;
 pub mod catalog;
 mod change;
 pub mod connection;

@@ -6,14 +6,17 @@ use async_graphql::{Context, ID, Interface, Object};
 use futures_util::future::try_join_all;
 
 use super::accounts::{Session, User};
+use super::audit::AuditRecord;
 use super::catalog::{Category, Product, ProductVariant};
 use super::context::ContextExt as _;
 use super::error::Result;
 use super::ids::parse_id;
 use super::list::List;
-use super::loaders::{CategoryById, ProductById, SessionById, UserById, VariantById};
+use super::loaders::{AuditRecordById, CategoryById, ProductById, SessionById, UserById, VariantById};
 use crate::kernel::error::Error;
-use crate::kernel::id::{CategoryId, ProductId, ProductVariantId, SessionId, UserId, prefix_of};
+use crate::kernel::id::{
+    AuditRecordId, CategoryId, ProductId, ProductVariantId, SessionId, UserId, prefix_of,
+};
 
 /// The most ids that `nodes` takes at once.
 const MAX_NODES: usize = 100;
@@ -31,6 +34,7 @@ pub enum Node {
     Category(Category),
     User(User),
     Session(Session),
+    AuditRecord(AuditRecord),
 }
 
 async fn load(ctx: &Context<'_>, id: &ID, argument: &str) -> Result<Option<Node>> {
@@ -59,6 +63,10 @@ async fn load(ctx: &Context<'_>, id: &ID, argument: &str) -> Result<Option<Node>
             let row = loaders.load_one(SessionById(parse_id(id, argument)?)).await?;
             Ok(row.map(|row| Session::new(row).into()))
         }
+        Some(AuditRecordId::PREFIX) => {
+            let row = loaders.load_one(AuditRecordById(parse_id(id, argument)?)).await?;
+            Ok(row.map(|row| AuditRecord::new(row).into()))
+        }
         _ => Err(Error::bad_input(
             argument,
             "is not the id of anything here: ids look like product_01h455vb4pex5vsknk084sn02q",
@@ -76,7 +84,10 @@ impl NodeQuery {
     async fn node(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The id of a product, a variant, a category, an account or a session.")] id: ID,
+        #[graphql(
+            desc = "The id of a product, a variant, a category, an account, a session or an audit record."
+        )]
+        id: ID,
     ) -> Option<Result<Node>> {
         load(ctx, &id, "id").await.transpose()
     }

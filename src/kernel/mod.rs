@@ -5,6 +5,7 @@ pub mod change;
 pub mod clock;
 pub mod config;
 pub mod country;
+pub mod email;
 pub mod error;
 pub mod id;
 pub mod money;

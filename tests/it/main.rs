@@ -14,6 +14,7 @@
 #[macro_use]
 mod support;
 
+mod audit;
 mod bad_input;
 mod catalog;
 mod constraints;
@@ -29,3 +30,4 @@ mod inventory;
 mod migrations;
 mod schema;
 mod sql_counts;
+mod users;

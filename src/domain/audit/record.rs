@@ -109,6 +109,9 @@ mod tests {
         let after = json!({"name": "Cup", "vendor": null, "tags": ["a"], "reason": "sale", "price": null});
         let deed = Deed::changed("productUpdate", "product_1", before, after);
         assert_eq!(deed.before, Some(json!({"name": "Mug", "price": "1.00"})));
-        assert_eq!(deed.after, Some(json!({"name": "Cup", "reason": "sale", "price": null})));
+        assert_eq!(
+            deed.after,
+            Some(json!({"name": "Cup", "reason": "sale", "price": null}))
+        );
     }
 }

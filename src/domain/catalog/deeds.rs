@@ -71,7 +71,9 @@ fn amount(minor: i64, currency: Currency) -> String {
 fn stated(object: Value) -> Value {
     match object {
         Value::Object(mut fields) => {
-            fields.retain(|_, value| !matches!(value, Value::Null) && *value != json!([]) && *value != json!(""));
+            fields.retain(|_, value| {
+                !matches!(value, Value::Null) && *value != json!([]) && *value != json!("")
+            });
             Value::Object(fields)
         }
         other => other,

@@ -12,8 +12,8 @@ use sea_orm::{
 };
 use url::Url;
 
-use super::deeds;
 use super::create::{description, require_category, slug_taken};
+use super::deeds;
 use super::derived;
 use super::insert::insert_all;
 use super::validate::Checker;

@@ -1,7 +1,11 @@
 //! People: accounts, and the sessions in which they are signed in.
 
 mod query;
+mod role;
 mod types;
+mod users;
 
 pub use query::AccountsQuery;
+pub use role::RoleMutation;
 pub use types::{Address, Session, User, UserRole};
+pub use users::UsersQuery;

@@ -2,6 +2,7 @@
 //! key's type says which query answers it.
 
 mod accounts;
+mod audit;
 mod catalog;
 mod idle;
 mod inventory;
@@ -12,6 +13,7 @@ use async_graphql::runtime::TokioSpawner;
 use crate::domain::context::Context;
 
 pub use accounts::{AddressesByUser, SessionById, SessionsByUser, UserById};
+pub use audit::AuditRecordById;
 pub use catalog::{
     AncestorsByCategory, CategoryById, ChildrenByCategory, ImagesByProduct, OptionsByProduct, PageByCategory,
     ProductById, ProductCountByCategory, ProductIdBySlug, TagsByProduct, VariantById, VariantsByProduct,

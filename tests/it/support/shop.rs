@@ -10,13 +10,14 @@ use axum::http::request::Builder;
 use axum::http::{HeaderMap, Request, StatusCode};
 use chrono::{DateTime, Utc};
 use http_body_util::BodyExt as _;
-use sea_orm::{ConnectionTrait as _, DbErr};
+use sea_orm::{ActiveValue::Set, ConnectionTrait as _, DbErr, EntityTrait as _};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use souk::app::App;
 use souk::domain::catalog::insert::{NewProduct, insert_products};
 use souk::domain::catalog::shelves::insert_category;
 use souk::domain::context::Platform;
+use souk::entity::user_account;
 use souk::infra::db::Db;
 use souk::infra::token::Holder;
 use souk::kernel::actor::{Actor, Role};
@@ -38,6 +39,7 @@ pub(crate) enum As {
     Anonymous,
     Customer,
     Staff,
+    Admin,
 }
 
 impl As {
@@ -46,6 +48,7 @@ impl As {
             Self::Anonymous => None,
             Self::Customer => Some(Role::Customer),
             Self::Staff => Some(Role::Staff),
+            Self::Admin => Some(Role::Admin),
         }
     }
 }
@@ -158,9 +161,15 @@ impl Shop {
 
     /// Runs an operation; the answer is the whole body, `data` and `errors`.
     pub(crate) async fn graphql(&self, caller: As, document: &str, variables: Value) -> Value {
+        let token = caller.role().map(|role| self.token(role));
+        self.graphql_with(token.as_deref(), document, variables).await
+    }
+
+    /// The same with this access token.
+    pub(crate) async fn graphql_with(&self, token: Option<&str>, document: &str, variables: Value) -> Value {
         let body = json!({ "query": document, "variables": variables }).to_string();
-        let bearer = caller.role().map(|role| format!("Bearer {}", self.token(role)));
-        let mut headers = vec![("content-type", "application/json")];
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let mut headers = vec![("content-type", "application/json"), ("user-agent", "souk tests")];
         headers.extend(bearer.iter().map(|bearer| ("authorization", bearer.as_str())));
         self.post(&headers, body).await.json()
     }
@@ -209,6 +218,29 @@ impl Shop {
         let txn = self.db().begin().await.unwrap();
         let slug = souk::kernel::text::slugify(name, 200);
         let id = insert_category(&txn, name, &slug, parent, self.now())
+            .await
+            .unwrap();
+        txn.commit().await.unwrap();
+        id
+    }
+
+    /// Gives the user that tests call by this name an account, which nobody can sign in to.
+    pub(crate) async fn add_user(&self, name: &str, role: Role) -> UserId {
+        let (id, email) = (user_of(name), format!("{name}@example.com"));
+        let row = user_account::ActiveModel {
+            id: Set(id),
+            email: Set(email.clone()),
+            email_key: Set(email),
+            name: Set(name.to_owned()),
+            role: Set(role.into()),
+            password_hash: Set("none".to_owned()),
+            role_changed_at: Set(None),
+            created_at: Set(self.now()),
+            updated_at: Set(self.now()),
+        };
+        let txn = self.db().begin().await.unwrap();
+        user_account::Entity::insert(row)
+            .exec_without_returning(&txn)
             .await
             .unwrap();
         txn.commit().await.unwrap();

@@ -88,7 +88,10 @@ async fn remember(context: &Context, deed: Deed) -> Result<()> {
 
 /// One record for the whole run: its products are too many for one each.
 fn deed(import: &Import, report: &Report, finished: bool) -> Deed {
-    let file = import.path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let file = import
+        .path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
     Deed {
         action: "importShopify",
         after: Some(json!({
