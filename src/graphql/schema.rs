@@ -2,7 +2,7 @@
 
 use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema};
 
-use super::accounts::AccountsQuery;
+use super::accounts::{AccountsMutation, AccountsQuery};
 use super::catalog::{CatalogMutation, CatalogQuery};
 use super::inventory::InventoryMutation;
 use super::limits::Limits;
@@ -18,7 +18,7 @@ pub struct Query(NodeQuery, ShopQuery, AccountsQuery, CatalogQuery);
 
 /// Everything that can be changed.
 #[derive(Debug, Default, MergedObject)]
-pub struct Mutation(CatalogMutation, InventoryMutation);
+pub struct Mutation(AccountsMutation, CatalogMutation, InventoryMutation);
 
 /// Builds the schema with the limits that resolvers keep. `open` is for those who may read the schema: only they are
 /// told what a misspelt name was meant to be.
