@@ -38,7 +38,7 @@ pub enum Node {
 }
 
 async fn load(ctx: &Context<'_>, id: &ID, argument: &str) -> Result<Option<Node>> {
-    let loaders = ctx.loaders()?;
+    let (loaders, domain) = (ctx.loaders()?, ctx.domain()?);
     match prefix_of(id) {
         Some(ProductId::PREFIX) => {
             let row = loaders.load_one(ProductById(parse_id(id, argument)?)).await?;
@@ -61,7 +61,7 @@ async fn load(ctx: &Context<'_>, id: &ID, argument: &str) -> Result<Option<Node>
         }
         Some(SessionId::PREFIX) => {
             let row = loaders.load_one(SessionById(parse_id(id, argument)?)).await?;
-            Ok(row.map(|row| Session::new(row).into()))
+            Ok(row.map(|row| Session::new(row, domain).into()))
         }
         Some(AuditRecordId::PREFIX) => {
             let row = loaders.load_one(AuditRecordById(parse_id(id, argument)?)).await?;

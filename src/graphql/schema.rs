@@ -2,7 +2,7 @@
 
 use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema};
 
-use super::accounts::{AccountsQuery, RoleMutation, UsersQuery};
+use super::accounts::{AccountsMutation, AccountsQuery, RoleMutation, UsersQuery};
 use super::audit::AuditQuery;
 use super::catalog::{CatalogMutation, CatalogQuery};
 use super::inventory::InventoryMutation;
@@ -26,7 +26,7 @@ pub struct Query(
 
 /// Everything that can be changed.
 #[derive(Debug, Default, MergedObject)]
-pub struct Mutation(RoleMutation, CatalogMutation, InventoryMutation);
+pub struct Mutation(AccountsMutation, RoleMutation, CatalogMutation, InventoryMutation);
 
 /// Builds the schema with the limits that resolvers keep. `open` is for those who may read the schema: only they are
 /// told what a misspelt name was meant to be.

@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod change;
+pub mod check;
 pub mod clock;
 pub mod config;
 pub mod country;

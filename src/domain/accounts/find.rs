@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 
 use super::policy::{sees_sessions, sees_user};
+use super::session::live;
 use crate::domain::context::Context;
 use crate::entity::{session, user_account, user_address};
 use crate::infra::db::MAX_BINDS;
@@ -60,7 +61,7 @@ pub async fn sessions_by_ids(
         let rows = session::Entity::find()
             .filter(session::Column::Id.is_in(ids.to_vec()))
             .filter(session::Column::UserId.eq(user))
-            .filter(live(ctx))
+            .filter(live(ctx.now()))
             .all(ctx.reader())
             .await?;
         found.extend(rows.into_iter().map(|row| (row.id, Arc::new(row))));
@@ -77,7 +78,7 @@ pub async fn sessions_by_users(
     for ids in visible(ids, |id| sees_sessions(ctx, id)).chunks(MAX_BINDS) {
         let rows = session::Entity::find()
             .filter(session::Column::UserId.is_in(ids.to_vec()))
-            .filter(live(ctx))
+            .filter(live(ctx.now()))
             .order_by_desc(session::Column::LastUsedAt)
             .order_by_desc(session::Column::Id)
             .all(ctx.reader())
@@ -91,11 +92,4 @@ pub async fn sessions_by_users(
 
 fn visible(ids: &[UserId], sees: impl Fn(UserId) -> bool) -> Vec<UserId> {
     ids.iter().copied().filter(|id| sees(*id)).collect()
-}
-
-/// Neither ended nor run out.
-fn live(ctx: &Context) -> sea_orm::Condition {
-    sea_orm::Condition::all()
-        .add(session::Column::RevokedAt.is_null())
-        .add(session::Column::ExpiresAt.gt(ctx.now()))
 }

@@ -74,3 +74,8 @@ async fn admins(txn: &DatabaseTransaction) -> Result<u64> {
     let admins = user_account::Entity::find().filter(Column::Role.eq(UserRole::Admin));
     Ok(admins.count(txn).await?)
 }
+
+/// As the API and the audit log write it.
+pub fn shown(role: impl Into<UserRole>) -> String {
+    role.into().to_value()
+}

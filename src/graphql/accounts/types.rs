@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object};
 
+use crate::domain::accounts::find;
+use crate::domain::context::Context as DomainContext;
 use crate::entity::{session, user_account, user_address};
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
@@ -28,11 +30,21 @@ pub enum UserRole {
 #[derive(Clone, Debug)]
 pub struct User {
     row: Arc<user_account::Model>,
+    /// Who reads it, where that is not whoever sent the request.
+    viewer: Option<Arc<DomainContext>>,
 }
 
 impl User {
     pub fn new(row: Arc<user_account::Model>) -> Self {
-        Self { row }
+        Self { row, viewer: None }
+    }
+
+    /// For the payload of signing in: the request came from nobody, the answer goes to this person.
+    pub(super) fn seen_by(row: Arc<user_account::Model>, viewer: DomainContext) -> Self {
+        Self {
+            row,
+            viewer: Some(Arc::new(viewer)),
+        }
     }
 }
 
@@ -61,14 +73,26 @@ impl User {
 
     /// Addresses to send things to, in the order in which they were given. At most 50.
     async fn addresses(&self, ctx: &Context<'_>) -> Result<Vec<Address>> {
-        let rows = ctx.loaders()?.load_one(AddressesByUser(self.row.id)).await?;
+        let id = self.row.id;
+        let rows = match &self.viewer {
+            Some(viewer) => find::addresses_by_users(viewer, &[id]).await?.remove(&id),
+            None => ctx.loaders()?.load_one(AddressesByUser(id)).await?,
+        };
         Ok(rows.unwrap_or_default().into_iter().map(Address::new).collect())
     }
 
     /// Where you are signed in, the last used first: at most 100. Empty for accounts other than your own, whoever you are.
     async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<Session>> {
-        let rows = ctx.loaders()?.load_one(SessionsByUser(self.row.id)).await?;
-        Ok(rows.unwrap_or_default().into_iter().map(Session::new).collect())
+        let id = self.row.id;
+        let (rows, viewer) = match &self.viewer {
+            Some(viewer) => (
+                find::sessions_by_users(viewer, &[id]).await?.remove(&id),
+                &**viewer,
+            ),
+            None => (ctx.loaders()?.load_one(SessionsByUser(id)).await?, ctx.domain()?),
+        };
+        let session = |row| Session::new(row, viewer);
+        Ok(rows.unwrap_or_default().into_iter().map(session).collect())
     }
 
     /// When the account was made.
@@ -81,11 +105,13 @@ impl User {
 #[derive(Clone, Debug)]
 pub struct Session {
     row: Arc<session::Model>,
+    is_current: bool,
 }
 
 impl Session {
-    pub fn new(row: Arc<session::Model>) -> Self {
-        Self { row }
+    pub fn new(row: Arc<session::Model>, viewer: &DomainContext) -> Self {
+        let is_current = matches!(viewer.actor, Actor::User { session, .. } if session == row.id);
+        Self { row, is_current }
     }
 }
 
@@ -120,8 +146,8 @@ impl Session {
     }
 
     /// Whether this is the session that is asking.
-    async fn is_current(&self, ctx: &Context<'_>) -> Result<bool> {
-        Ok(matches!(ctx.domain()?.actor, Actor::User { session, .. } if session == self.row.id))
+    async fn is_current(&self) -> bool {
+        self.is_current
     }
 }
 

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use secrecy::SecretString;
 use url::Url;
 
+use super::accounts;
 use super::parse::{self, ConfigError};
 use super::source::Source;
 use super::{
@@ -43,6 +44,15 @@ settings! {
     "SOUK_AUTO_MIGRATE", "", "whether `serve` migrates the database; by default SQLite only";
     "SOUK_JWT_SECRET", "", "signs access tokens; at least 32 bytes. Development makes one and keeps it in souk.secret";
     "SOUK_JWT_PREVIOUS_SECRET", "", "an older secret that still verifies while its tokens are around";
+    "SOUK_ACCESS_TOKEN_LIFE", "15m", "how long an access token is good for; 1h at most in production";
+    "SOUK_REFRESH_TOKEN_LIFE", "7d", "how long a session goes on unused";
+    "SOUK_REFRESH_GRACE", "10s", "how long a client that lost the answer to a refresh may ask for it again";
+    "SOUK_RATE_LIMIT_AUTH", "20/15m", "failed attempts to sign in from one address; `off` for any number";
+    "SOUK_PASSWORD_MEMORY", "19MiB", "memory that hashing a password takes (argon2id)";
+    "SOUK_PASSWORD_ITERATIONS", "2", "how often that memory is gone through; in production memory times iterations is 35MiB at least";
+    "SOUK_PASSWORD_LANES", "1", "lanes of argon2id";
+    "SOUK_PASSWORD_THREADS", "", "passwords hashed at once; by default half the processors, and at least 1";
+    "SOUK_PASSWORD_QUEUE", "200", "passwords that may wait to be hashed (THROTTLED beyond)";
     "SOUK_SHOP_NAME", "Souk", "the name of the shop";
     "SOUK_CURRENCY", "USD", "the currency that the shop sells in (ISO 4217)";
     "SOUK_CACHE_BYTES", "64MiB", "memory for hot catalog reads; 0 switches the cache off";
@@ -78,7 +88,6 @@ settings! {
 pub(super) const LATER: &[&str] = &[
     "REDIS_URL",
     "SOUK_ORDER_HOLD",
-    "SOUK_RATE_LIMIT_AUTH",
     "SOUK_RATE_LIMIT_PAYMENTS",
     "SOUK_RATE_LIMIT_API",
     "SOUK_RATE_LIMIT_STAFF",
@@ -101,11 +110,11 @@ pub(super) const LATER: &[&str] = &[
 
 const MIN_SECRET_BYTES: usize = 32;
 
-struct Reader<'a>(&'a Source);
+pub(super) struct Reader<'a>(&'a Source);
 
 impl Reader<'_> {
     /// The value that was set, or the default of the list.
-    fn text(&self, name: &str) -> &str {
+    pub(super) fn text(&self, name: &str) -> &str {
         let default = SETTINGS
             .iter()
             .find(|setting| setting.name == name)
@@ -113,11 +122,11 @@ impl Reader<'_> {
         self.0.get(name).unwrap_or(default)
     }
 
-    fn optional(&self, name: &str) -> Option<&str> {
+    pub(super) fn optional(&self, name: &str) -> Option<&str> {
         Some(self.text(name)).filter(|text| !text.is_empty())
     }
 
-    fn number<T: FromStr + PartialOrd + From<u8>>(&self, name: &str) -> Result<T, ConfigError> {
+    pub(super) fn number<T: FromStr + PartialOrd + From<u8>>(&self, name: &str) -> Result<T, ConfigError> {
         let number: T = parse::value(name, self.text(name), "a whole number of at least 1")?;
         if number < T::from(1) {
             return Err(ConfigError::bad(name, "must be at least 1"));
@@ -125,12 +134,12 @@ impl Reader<'_> {
         Ok(number)
     }
 
-    fn bytes(&self, name: &str) -> Result<usize, ConfigError> {
+    pub(super) fn bytes(&self, name: &str) -> Result<usize, ConfigError> {
         let bytes = parse::bytes(name, self.text(name))?;
         usize::try_from(bytes).map_err(|_| ConfigError::bad(name, "is more than this machine can count"))
     }
 
-    fn duration(&self, name: &str) -> Result<std::time::Duration, ConfigError> {
+    pub(super) fn duration(&self, name: &str) -> Result<std::time::Duration, ConfigError> {
         parse::duration(name, self.text(name))
     }
 
@@ -157,6 +166,8 @@ pub(super) fn read(source: &Source) -> Result<Config, ConfigError> {
         http: http(&reader, environment)?,
         database: database(&reader)?,
         token: token(&reader, environment)?,
+        accounts: accounts::accounts(&reader, environment)?,
+        password: accounts::password(&reader, environment)?,
         shop: shop(&reader)?,
         cache: CacheConfig {
             bytes: parse::bytes("SOUK_CACHE_BYTES", reader.text("SOUK_CACHE_BYTES"))?,
@@ -403,6 +414,13 @@ mod tests {
             ("SOUK_JWT_SECRET", "short"),
             ("SOUK_JWT_SECRET", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
             ("SOUK_CURRENCY", "EURO"),
+            ("SOUK_ACCESS_TOKEN_LIFE", "0s"),
+            ("SOUK_RATE_LIMIT_AUTH", "20"),
+            ("SOUK_RATE_LIMIT_AUTH", "0/15m"),
+            ("SOUK_PASSWORD_MEMORY", "7KiB"),
+            ("SOUK_PASSWORD_MEMORY", "8TiB"),
+            ("SOUK_PASSWORD_LANES", "0"),
+            ("SOUK_PASSWORD_THREADS", "0"),
             ("SOUK_CACHE_BYTES", "lots"),
             ("SOUK_LIMIT_BODY_BYTES", "1MB"),
             ("SOUK_LIMIT_DEPTH", "-1"),
@@ -434,6 +452,20 @@ mod tests {
         let secret = "f2b7c0d94e6a18355d7fa1c3b8e09264";
         let config = with(&[("SOUK_ENV", "production"), ("SOUK_JWT_SECRET", secret)]).unwrap();
         assert!(!config.http.introspection);
+        assert!(!config.accounts.demo);
+        for (name, value) in [
+            ("SOUK_PASSWORD_MEMORY", "18MiB"),
+            ("SOUK_PASSWORD_ITERATIONS", "1"),
+            ("SOUK_ACCESS_TOKEN_LIFE", "2h"),
+        ] {
+            let error = with(&[
+                ("SOUK_ENV", "production"),
+                ("SOUK_JWT_SECRET", secret),
+                (name, value),
+            ])
+            .unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
+        }
     }
 
     #[test]
