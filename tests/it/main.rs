@@ -14,6 +14,7 @@
 #[macro_use]
 mod support;
 
+mod access;
 mod audit;
 mod bad_input;
 mod catalog;
