@@ -80,3 +80,92 @@ fn queue(reader: &Reader<'_>) -> Result<usize, ConfigError> {
     }
     Ok(queue)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::kernel::config::{Config, Rate, Source};
+
+    fn with(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let environment = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Source::read(environment, Path::new("/nonexistent")).and_then(|source| Config::from_source(&source))
+    }
+
+    #[test]
+    fn a_rate_is_so_many_in_so_long_or_off() {
+        let attempts = |value| {
+            with(&[("SOUK_RATE_LIMIT_AUTH", value)])
+                .unwrap()
+                .accounts
+                .attempts
+        };
+        let per = Duration::from_secs(90);
+        assert_eq!(attempts("7/90s"), Some(Rate { count: 7, per }));
+        assert_eq!(attempts("off"), None);
+    }
+
+    #[test]
+    fn a_bad_setting_is_named() {
+        for (name, value) in [
+            ("SOUK_ACCESS_TOKEN_LIFE", "0s"),
+            ("SOUK_REFRESH_TOKEN_LIFE", "999ms"),
+            ("SOUK_REFRESH_GRACE", "ten"),
+            ("SOUK_RATE_LIMIT_AUTH", "20"),
+            ("SOUK_RATE_LIMIT_AUTH", "0/15m"),
+            ("SOUK_RATE_LIMIT_AUTH", "20/0s"),
+            ("SOUK_PASSWORD_MEMORY", "7KiB"),
+            ("SOUK_PASSWORD_MEMORY", "8TiB"),
+            ("SOUK_PASSWORD_LANES", "0"),
+            ("SOUK_PASSWORD_THREADS", "0"),
+            ("SOUK_PASSWORD_QUEUE", "1000000"),
+        ] {
+            let error = with(&[(name, value)]).unwrap_err();
+            assert!(error.to_string().starts_with(name), "{name}={value}: {error}");
+        }
+    }
+
+    #[test]
+    fn production_takes_neither_cheap_hashes_nor_long_tokens_nor_the_demo() {
+        let production = |more: &[(&str, &str)]| {
+            let secret = ("SOUK_JWT_SECRET", "f2b7c0d94e6a18355d7fa1c3b8e09264");
+            let settings = [("SOUK_ENV", "production"), secret];
+            with(
+                &settings
+                    .into_iter()
+                    .chain(more.iter().copied())
+                    .collect::<Vec<_>>(),
+            )
+        };
+        assert!(!production(&[]).unwrap().accounts.demo);
+        assert!(with(&[]).unwrap().accounts.demo);
+        for settings in [
+            [
+                ("SOUK_PASSWORD_MEMORY", "17MiB"),
+                ("SOUK_PASSWORD_ITERATIONS", "2"),
+            ],
+            [
+                ("SOUK_PASSWORD_ITERATIONS", "1"),
+                ("SOUK_PASSWORD_MEMORY", "19MiB"),
+            ],
+            [
+                ("SOUK_PASSWORD_MEMORY", "6MiB"),
+                ("SOUK_PASSWORD_ITERATIONS", "9"),
+            ],
+            [("SOUK_ACCESS_TOKEN_LIFE", "2h"), ("SOUK_PASSWORD_LANES", "1")],
+        ] {
+            let error = production(&settings).unwrap_err();
+            assert!(error.to_string().contains("production"), "{error}");
+        }
+        for (memory, iterations) in [("46MiB", "1"), ("12MiB", "3"), ("9MiB", "4"), ("7MiB", "5")] {
+            let settings = [
+                ("SOUK_PASSWORD_MEMORY", memory),
+                ("SOUK_PASSWORD_ITERATIONS", iterations),
+            ];
+            assert!(production(&settings).is_ok(), "{memory}");
+        }
+    }
+}

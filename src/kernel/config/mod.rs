@@ -7,10 +7,13 @@ mod accounts;
 mod parse;
 mod settings;
 mod source;
+mod token;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
@@ -53,6 +56,8 @@ pub struct HttpConfig {
     pub public_url: Url,
     /// Origins of web pages that may call the API; `*` is not accepted.
     pub cors_origins: Vec<String>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// How long requests are still accepted after a signal to stop, while readiness already says no, so
     /// that a load balancer can notice.
     pub shutdown_delay: Duration,
@@ -76,10 +81,25 @@ pub struct DatabaseConfig {
 
 #[derive(Clone, Debug)]
 pub struct TokenConfig {
-    /// Signs and verifies access tokens. None in development: one is made and kept.
-    pub secret: Option<SecretString>,
-    /// An older secret that still verifies, while tokens signed with it are around.
-    pub previous_secret: Option<SecretString>,
+    pub keys: KeyConfig,
+    /// Who signs, and for whom: a token of another system that happens to share the key is not ours.
+    pub issuer: String,
+    pub audience: String,
+}
+
+/// What signs and verifies access tokens: keys of one algorithm. The previous one only verifies.
+#[derive(Clone, Debug)]
+pub enum KeyConfig {
+    /// HS256. Without a current one, development makes and keeps one.
+    Secret {
+        current: Option<SecretString>,
+        previous: Option<SecretString>,
+    },
+    /// EdDSA, by Ed25519.
+    Pair {
+        current: Box<SigningKey>,
+        previous: Option<VerifyingKey>,
+    },
 }
 
 /// How people stay signed in, and how often they may try to.
