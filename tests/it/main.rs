@@ -32,4 +32,5 @@ mod inventory;
 mod migrations;
 mod schema;
 mod sql_counts;
+mod user_command;
 mod users;
