@@ -14,6 +14,7 @@
 #[macro_use]
 mod support;
 
+mod accounts;
 mod bad_input;
 mod catalog;
 mod constraints;

@@ -1,5 +1,7 @@
 //! The settings of access tokens: whose they are, and the keys that they are signed with.
 
+use std::time::Duration;
+
 use ed25519_dalek::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use secrecy::SecretString;
@@ -8,6 +10,8 @@ use url::Url;
 use super::parse::ConfigError;
 use super::settings::Reader;
 use super::{Environment, KeyConfig, TokenConfig};
+
+const LONGEST_LIFE: Duration = Duration::from_secs(15 * 60);
 
 const MIN_SECRET_BYTES: usize = 32;
 
@@ -25,6 +29,7 @@ pub(super) fn token(
     let origin = public_url.origin().ascii_serialization();
     Ok(TokenConfig {
         keys: keys(reader, environment)?,
+        longest_life: LONGEST_LIFE,
         issuer: party(reader, "SOUK_JWT_ISSUER", &origin)?,
         audience: party(reader, "SOUK_JWT_AUDIENCE", "")?,
     })
