@@ -58,6 +58,15 @@ struct RoleChange {
     own: u64,
 }
 
+/// What a reading found.
+#[derive(Debug)]
+struct Found {
+    /// The last of this process's role changes when the reading began.
+    own: u64,
+    sessions: Vec<(SessionId, DateTime<Utc>)>,
+    roles: Vec<(UserId, UserRole, DateTime<Utc>)>,
+}
+
 /// The revocations of the last while.
 #[derive(Debug)]
 pub struct Revocations {
@@ -83,6 +92,21 @@ impl Ended {
     fn change(&mut self, user: UserId, change: RoleChange) -> bool {
         let known = self.roles.insert(user, change);
         known.is_none_or(|known| known.role != change.role)
+    }
+
+    fn learn(&mut self, found: Found) -> bool {
+        let mut news = false;
+        for (session, at) in found.sessions {
+            news |= self.end(session, at);
+        }
+        for (user, role, at) in found.roles {
+            let own = self.roles.get(&user).map_or(0, |known| known.own);
+            if own <= found.own {
+                let role = role.into();
+                news |= self.change(user, RoleChange { role, at, own: 0 });
+            }
+        }
+        news
     }
 }
 
@@ -139,19 +163,13 @@ impl Revocations {
             (ended.read_at, ended.own)
         };
         let since = read_at.map_or(oldest, |at| at - OVERLAP).max(oldest);
-        let (sessions, roles) = (ended_since(db, since).await?, roles_since(db, since).await?);
+        let found = Found {
+            own,
+            sessions: ended_since(db, since).await?,
+            roles: roles_since(db, since).await?,
+        };
         self.update(|ended| {
-            let mut news = false;
-            for (session, at) in sessions {
-                news |= ended.end(session, at);
-            }
-            for (user, role, at) in roles {
-                let known = ended.roles.get(&user).map_or(0, |known| known.own);
-                if known <= own {
-                    let role = role.into();
-                    news |= ended.change(user, RoleChange { role, at, own: 0 });
-                }
-            }
+            let news = ended.learn(found);
             ended.sessions.retain(|_, at| *at >= oldest);
             ended.roles.retain(|_, change| change.at >= oldest);
             ended.read_at = Some(now);
@@ -203,4 +221,59 @@ async fn roles_since(db: &Db, since: DateTime<Utc>) -> Result<Vec<(UserId, UserR
         .filter(user_account::Column::RoleChangedAt.gte(since))
         .into_tuple();
     Ok(rows.all(db.fresh()).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reading that began before a change of ours finds what was there before it.
+    #[test]
+    fn a_reading_does_not_undo_what_overtook_it() {
+        let revocations = Revocations::default();
+        let now = DateTime::UNIX_EPOCH;
+        let user = UserId::new();
+        let holder = |role| Holder {
+            user,
+            session: SessionId::new(),
+            role,
+        };
+        let learn = |own, role| {
+            let (sessions, roles) = (Vec::new(), vec![(user, role, now + Duration::seconds(1))]);
+            let found = Found { own, sessions, roles };
+            revocations.update(|ended| ended.learn(found));
+        };
+        let counts = |role| revocations.admits(&holder(role));
+        learn(0, UserRole::Staff);
+        assert!(counts(Role::Staff) && !counts(Role::Customer));
+        revocations.role_changed(user, Role::Customer, now);
+        learn(0, UserRole::Staff);
+        assert!(counts(Role::Customer) && !counts(Role::Staff));
+        // One that began after it knows better: another instance has changed the role since.
+        learn(1, UserRole::Staff);
+        assert!(counts(Role::Staff) && !counts(Role::Customer));
+    }
+
+    #[test]
+    fn only_news_is_told() {
+        let revocations = Revocations::default();
+        let mut changes = revocations.changes();
+        let (user, session) = (UserId::new(), SessionId::new());
+        let now = DateTime::UNIX_EPOCH;
+        let mut told = || {
+            let told = changes.has_changed().unwrap();
+            changes.mark_unchanged();
+            told
+        };
+        revocations.end(&[], now);
+        assert!(!told());
+        revocations.end(&[session], now);
+        assert!(told());
+        revocations.end(&[session], now);
+        assert!(!told());
+        revocations.role_changed(user, Role::Staff, now);
+        assert!(told());
+        revocations.role_changed(user, Role::Staff, now);
+        assert!(!told());
+    }
 }
