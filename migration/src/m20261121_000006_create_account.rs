@@ -68,7 +68,7 @@ async fn addresses(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(text_null("line2"))
         .col(text("city"))
         .col(text_null("region"))
-        .col(text("postal_code"))
+        .col(text_null("postal_code"))
         .col(text("country_code"))
         .col(text_null("phone"))
         .primary_key(Index::create().col("user_id").col("position"))

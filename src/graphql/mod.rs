@@ -1,5 +1,6 @@
 //! The public contract: types, inputs, resolvers and loaders. No queries, no transactions.
 
+pub mod accounts;
 pub mod answer;
 pub mod catalog;
 mod change;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Interface, Object};
 use futures_util::future::try_join_all;
 
+use super::accounts::{Session, User};
 use super::catalog::{Category, Product, ProductVariant};
 use super::context::ContextExt as _;
 use super::error::Result;
 use super::ids::parse_id;
-use super::loaders::{CategoryById, ProductById, VariantById};
+use super::loaders::{CategoryById, ProductById, SessionById, UserById, VariantById};
 use crate::kernel::error::Error;
-use crate::kernel::id::{CategoryId, ProductId, ProductVariantId, prefix_of};
+use crate::kernel::id::{CategoryId, ProductId, ProductVariantId, SessionId, UserId, prefix_of};
 
 /// The most ids that `nodes` takes at once.
 const MAX_NODES: usize = 100;
@@ -27,10 +28,12 @@ pub enum Node {
     Product(Product),
     ProductVariant(ProductVariant),
     Category(Category),
+    User(User),
+    Session(Session),
 }
 
 async fn load(ctx: &Context<'_>, id: &ID, argument: &str) -> Result<Option<Node>> {
-    let loaders = ctx.loaders()?;
+    let (loaders, domain) = (ctx.loaders()?, ctx.domain()?);
     match prefix_of(id) {
         Some(ProductId::PREFIX) => {
             let row = loaders.load_one(ProductById(parse_id(id, argument)?)).await?;
@@ -46,6 +49,14 @@ async fn load(ctx: &Context<'_>, id: &ID, argument: &str) -> Result<Option<Node>
         Some(CategoryId::PREFIX) => {
             let row = loaders.load_one(CategoryById(parse_id(id, argument)?)).await?;
             Ok(row.map(|row| Category::new(row).into()))
+        }
+        Some(UserId::PREFIX) => {
+            let row = loaders.load_one(UserById(parse_id(id, argument)?)).await?;
+            Ok(row.map(|row| User::new(row).into()))
+        }
+        Some(SessionId::PREFIX) => {
+            let row = loaders.load_one(SessionById(parse_id(id, argument)?)).await?;
+            Ok(row.map(|row| Session::new(row, domain).into()))
         }
         _ => Err(Error::bad_input(
             argument,
@@ -64,7 +75,7 @@ impl NodeQuery {
     async fn node(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The id of a product, a variant or a category.")] id: ID,
+        #[graphql(desc = "The id of a product, a variant, a category, an account or a session.")] id: ID,
     ) -> Option<Result<Node>> {
         load(ctx, &id, "id").await.transpose()
     }

@@ -2,6 +2,7 @@
 
 use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema};
 
+use super::accounts::{AccountsMutation, AccountsQuery};
 use super::catalog::{CatalogMutation, CatalogQuery};
 use super::inventory::InventoryMutation;
 use super::limits::Limits;
@@ -13,11 +14,11 @@ pub type ShopSchema = Schema<Query, Mutation, EmptySubscription>;
 
 /// Everything that can be read.
 #[derive(Debug, Default, MergedObject)]
-pub struct Query(NodeQuery, ShopQuery, CatalogQuery);
+pub struct Query(NodeQuery, ShopQuery, AccountsQuery, CatalogQuery);
 
 /// Everything that can be changed.
 #[derive(Debug, Default, MergedObject)]
-pub struct Mutation(CatalogMutation, InventoryMutation);
+pub struct Mutation(AccountsMutation, CatalogMutation, InventoryMutation);
 
 /// Builds the schema with the limits that resolvers keep. `open` is for those who may read the schema: only they are
 /// told what a misspelt name was meant to be.

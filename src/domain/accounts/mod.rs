@@ -1,3 +1,14 @@
 //! People: their accounts, their sessions, and what ends them.
 
+pub mod backoff;
+mod credentials;
+pub mod find;
+pub mod password;
+pub mod policy;
+pub mod refresh;
+pub mod register;
 pub mod revocation;
+pub mod revoke;
+pub mod session;
+pub mod sign_in;
+pub mod update;

@@ -3,6 +3,7 @@
 //! Read from the environment, then a `.env` file (development only), then `souk.toml`; the first that has a
 //! setting wins. A name or value that is not understood stops the start.
 
+mod accounts;
 mod parse;
 mod settings;
 mod source;
@@ -41,6 +42,8 @@ pub struct Config {
     pub http: HttpConfig,
     pub database: DatabaseConfig,
     pub token: TokenConfig,
+    pub accounts: AccountsConfig,
+    pub password: PasswordConfig,
     pub shop: ShopConfig,
     pub cache: CacheConfig,
     pub limits: LimitsConfig,
@@ -99,6 +102,40 @@ pub enum KeyConfig {
         current: Box<SigningKey>,
         previous: Option<VerifyingKey>,
     },
+}
+
+/// How people stay signed in, and how often they may try to.
+#[derive(Clone, Debug)]
+pub struct AccountsConfig {
+    /// Too long, and what has been taken back must be remembered for longer; too short, and clients do little but refresh.
+    pub access_token_life: Duration,
+    /// How long a session goes on unused.
+    pub refresh_token_life: Duration,
+    /// How long a client that lost an answer may ask for the same refresh again.
+    pub refresh_grace: Duration,
+    /// Failed attempts to sign in from one address; None for any number.
+    pub attempts: Option<Rate>,
+    /// Whether the accounts of the demo shop, whose passwords everybody knows, may sign in.
+    pub demo: bool,
+}
+
+/// So many in so long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    pub count: u32,
+    pub per: Duration,
+}
+
+/// How passwords are hashed (argon2id): what it costs an attacker, and this machine.
+#[derive(Clone, Debug)]
+pub struct PasswordConfig {
+    pub memory_kib: u32,
+    pub iterations: u32,
+    pub lanes: u32,
+    /// How many are hashed at once: each takes a core and its memory.
+    pub threads: usize,
+    /// How many may wait for that; further ones are refused.
+    pub queue: usize,
 }
 
 #[derive(Clone, Debug)]

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
+use super::accounts;
 use super::parse::{self, ConfigError};
 use super::source::Source;
 use super::token::token;
@@ -51,6 +52,15 @@ settings! {
     "SOUK_JWT_PREVIOUS_PUBLIC_KEY", "", "the public half (PEM) of an older key that still verifies while its tokens are around";
     "SOUK_JWT_ISSUER", "", "the issuer of access tokens; by default the origin of SOUK_PUBLIC_URL";
     "SOUK_JWT_AUDIENCE", "souk", "the audience of access tokens";
+    "SOUK_ACCESS_TOKEN_LIFE", "15m", "how long an access token is good for; 1h at most in production";
+    "SOUK_REFRESH_TOKEN_LIFE", "7d", "how long a session goes on unused";
+    "SOUK_REFRESH_GRACE", "10s", "how long a client that lost the answer to a refresh may ask for it again";
+    "SOUK_RATE_LIMIT_AUTH", "20/15m", "failed attempts to sign in from one address; `off` for any number";
+    "SOUK_PASSWORD_MEMORY", "19MiB", "memory that hashing a password takes (argon2id)";
+    "SOUK_PASSWORD_ITERATIONS", "2", "how often that memory is gone through; in production memory times iterations is 35MiB at least";
+    "SOUK_PASSWORD_LANES", "1", "lanes of argon2id";
+    "SOUK_PASSWORD_THREADS", "", "passwords hashed at once; by default half the processors, and at least 1";
+    "SOUK_PASSWORD_QUEUE", "200", "passwords that may wait to be hashed (THROTTLED beyond)";
     "SOUK_SHOP_NAME", "Souk", "the name of the shop";
     "SOUK_CURRENCY", "USD", "the currency that the shop sells in (ISO 4217)";
     "SOUK_CACHE_BYTES", "64MiB", "memory for hot catalog reads; 0 switches the cache off";
@@ -86,7 +96,6 @@ settings! {
 pub(super) const LATER: &[&str] = &[
     "REDIS_URL",
     "SOUK_ORDER_HOLD",
-    "SOUK_RATE_LIMIT_AUTH",
     "SOUK_RATE_LIMIT_PAYMENTS",
     "SOUK_RATE_LIMIT_API",
     "SOUK_RATE_LIMIT_STAFF",
@@ -123,7 +132,7 @@ impl Reader<'_> {
         Some(self.text(name)).filter(|text| !text.is_empty())
     }
 
-    fn number<T: FromStr + PartialOrd + From<u8>>(&self, name: &str) -> Result<T, ConfigError> {
+    pub(super) fn number<T: FromStr + PartialOrd + From<u8>>(&self, name: &str) -> Result<T, ConfigError> {
         let number: T = parse::value(name, self.text(name), "a whole number of at least 1")?;
         if number < T::from(1) {
             return Err(ConfigError::bad(name, "must be at least 1"));
@@ -131,12 +140,12 @@ impl Reader<'_> {
         Ok(number)
     }
 
-    fn bytes(&self, name: &str) -> Result<usize, ConfigError> {
+    pub(super) fn bytes(&self, name: &str) -> Result<usize, ConfigError> {
         let bytes = parse::bytes(name, self.text(name))?;
         usize::try_from(bytes).map_err(|_| ConfigError::bad(name, "is more than this machine can count"))
     }
 
-    fn duration(&self, name: &str) -> Result<std::time::Duration, ConfigError> {
+    pub(super) fn duration(&self, name: &str) -> Result<std::time::Duration, ConfigError> {
         parse::duration(name, self.text(name))
     }
 
@@ -159,11 +168,14 @@ pub(super) fn read(source: &Source) -> Result<Config, ConfigError> {
         }
     };
     let http = http(&reader, environment)?;
+    let accounts = accounts::accounts(&reader, environment)?;
     Ok(Config {
         environment,
-        token: token(&reader, environment, &http.public_url)?,
+        token: token(&reader, environment, &http.public_url, accounts.access_token_life)?,
         http,
         database: database(&reader)?,
+        accounts,
+        password: accounts::password(&reader, environment)?,
         shop: shop(&reader)?,
         cache: CacheConfig {
             bytes: parse::bytes("SOUK_CACHE_BYTES", reader.text("SOUK_CACHE_BYTES"))?,

@@ -11,8 +11,6 @@ use super::parse::ConfigError;
 use super::settings::Reader;
 use super::{Environment, KeyConfig, TokenConfig};
 
-const LONGEST_LIFE: Duration = Duration::from_secs(15 * 60);
-
 const MIN_SECRET_BYTES: usize = 32;
 
 /// Of a random key half as many differ hardly ever.
@@ -25,11 +23,12 @@ pub(super) fn token(
     reader: &Reader<'_>,
     environment: Environment,
     public_url: &Url,
+    longest_life: Duration,
 ) -> Result<TokenConfig, ConfigError> {
     let origin = public_url.origin().ascii_serialization();
     Ok(TokenConfig {
         keys: keys(reader, environment)?,
-        longest_life: LONGEST_LIFE,
+        longest_life,
         issuer: party(reader, "SOUK_JWT_ISSUER", &origin)?,
         audience: party(reader, "SOUK_JWT_AUDIENCE", "")?,
     })

@@ -253,6 +253,35 @@ both! {
         server.stop().await;
     }
 
+    /// Signing in over a socket: the tokens are in the body, whatever the client asks, and the address is that of the client.
+    async fn a_socket_has_an_address_and_no_cookies(shop: &Shop) {
+        let server = shop.serve(&[("SOUK_TRUSTED_PROXIES", "127.0.0.0/8")]).await;
+        let headers = [
+            ("sec-websocket-protocol", "graphql-transport-ws"),
+            ("x-forwarded-for", "6.6.6.6, 203.0.113.7"),
+            ("souk-refresh-token", "cookie"),
+            ("cookie", "__Host-souk-refresh=souk_rt_x"),
+        ];
+        let mut socket = Socket::open_with(&server, &headers).await.unwrap();
+        socket.say(json!({"type": "connection_init"})).await;
+        assert_eq!(socket.hear().await["type"], "connection_ack");
+        let register = r#"mutation { accountRegister(input: {email: "ann@x.example", password: "tunnel-7-marmalade", name: "Ann"}) { tokens { accessToken refreshToken } } }"#;
+        socket.say(subscribe("a", register)).await;
+        let next = socket.hear().await;
+        let tokens = &next["payload"]["data"]["accountRegister"]["tokens"];
+        assert!(tokens["refreshToken"].as_str().unwrap().starts_with("souk_rt_"), "{next}");
+        assert_eq!(shop.rows("SELECT ip_address FROM session").await, [["203.0.113.7"]]);
+        let access = tokens["accessToken"].as_str().unwrap();
+        let bearer = format!("Bearer {access}");
+        let mut hers = Socket::of(&server, access).await;
+        // Signing out by any way closes the session's sockets on this instance at once.
+        let body = json!({"query": "mutation { sessionRevoke { userErrors { code } } }"}).to_string();
+        let answer = server.post(&[("authorization", &bearer)], &body).await;
+        assert!(answer.contains(r#""userErrors":[]"#), "{answer}");
+        assert_eq!(hers.closed().await, (4403, REVOKED.to_owned()));
+        server.stop().await;
+    }
+
     async fn an_id_is_used_once_at_a_time_and_operations_are_counted(shop: &Shop) {
         let server = shop.serve(&[("SOUK_LIMIT_SOCKET_OPERATIONS", "2")]).await;
         let slow = "{ products(first: 100) { totalCount nodes { id } } }";

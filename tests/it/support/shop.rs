@@ -76,6 +76,8 @@ impl Shop {
         let defaults = [
             ("DATABASE_URL", url.as_str()),
             ("SOUK_DATABASE_CONNECTIONS", "5"),
+            // Hashing as it should be would be most of what the tests do.
+            ("SOUK_PASSWORD_MEMORY", "64KiB"),
             ("SOUK_JWT_SECRET", "0e1c87b3a95d42f6b8d7c1e05f3a2946"),
         ];
         let settings = defaults
