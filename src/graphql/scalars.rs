@@ -76,6 +76,10 @@ impl ScalarType for DateTime {
         Ok(Self(moment.to_utc()))
     }
 
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
+    }
+
     fn to_value(&self) -> Value {
         Value::String(self.0.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
     }

@@ -84,6 +84,8 @@ pub struct Tokens {
     issuer: String,
     audience: String,
     validation: Validation,
+    /// In seconds.
+    longest_life: i64,
     clock: Arc<dyn Clock>,
 }
 
@@ -115,6 +117,7 @@ impl Tokens {
             issuer: token.issuer.clone(),
             audience: token.audience.clone(),
             validation,
+            longest_life: seconds(token.longest_life),
             clock,
         })
     }
@@ -124,8 +127,7 @@ impl Tokens {
     pub fn issue(&self, holder: &Holder, time_to_live: Duration) -> anyhow::Result<AccessToken> {
         let now = self.clock.now();
         // Whole seconds are all that a token can say.
-        let seconds = i64::try_from(time_to_live.as_secs()).unwrap_or(i64::MAX);
-        let exp = now.timestamp().saturating_add(seconds);
+        let exp = now.timestamp().saturating_add(seconds(time_to_live));
         let claims = Claims {
             sub: holder.user.to_string(),
             sid: holder.session.to_string(),
@@ -156,7 +158,9 @@ impl Tokens {
         if claims.iat > now.saturating_add(LEEWAY) {
             return Err(TokenError::Invalid);
         }
-        if claims.exp <= now {
+        // How long a token lives may have been cut since: what ended in the meantime is remembered no longer than that.
+        let exp = claims.exp.min(claims.iat.saturating_add(self.longest_life));
+        if exp <= now {
             return Err(TokenError::Expired);
         }
         Ok(Verified {
@@ -165,7 +169,7 @@ impl Tokens {
                 session,
                 role: claims.role,
             },
-            expires_at: time(claims.exp),
+            expires_at: time(exp),
         })
     }
 
@@ -188,6 +192,10 @@ impl Tokens {
     pub fn public_keys(&self) -> anyhow::Result<JwkSet> {
         self.keys.public()
     }
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn time(seconds: i64) -> DateTime<Utc> {

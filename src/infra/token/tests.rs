@@ -38,6 +38,7 @@ fn tokens(keys: KeyConfig) -> (Tokens, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(start()));
     let config = TokenConfig {
         keys,
+        longest_life: HOUR,
         issuer: "https://shop.example".to_owned(),
         audience: "souk".to_owned(),
     };
@@ -105,6 +106,19 @@ fn a_token_names_its_holder_until_it_expires() {
         clock.advance(chrono::Duration::seconds(1));
         assert_eq!(tokens.verify(&token), Err(TokenError::Expired));
     }
+}
+
+/// What ended is remembered for as long as tokens live by the settings of today.
+#[test]
+fn a_token_of_when_they_lived_longer_ends_with_the_others() {
+    let (tokens, clock) = tokens(secrets(SECRET, None));
+    let issued = tokens.issue(&holder(Role::Customer), HOUR * 24).unwrap();
+    let token = issued.token.expose_secret();
+    clock.advance(chrono::Duration::seconds(3599));
+    let expires_at = start() + chrono::Duration::hours(1);
+    assert_eq!(tokens.verify(token).unwrap().expires_at, expires_at);
+    clock.advance(chrono::Duration::seconds(1));
+    assert_eq!(tokens.verify(token), Err(TokenError::Expired));
 }
 
 #[test]

@@ -82,6 +82,8 @@ pub struct DatabaseConfig {
 #[derive(Clone, Debug)]
 pub struct TokenConfig {
     pub keys: KeyConfig,
+    /// No token counts for longer, whatever it says itself.
+    pub longest_life: Duration,
     /// Who signs, and for whom: a token of another system that happens to share the key is not ours.
     pub issuer: String,
     pub audience: String,

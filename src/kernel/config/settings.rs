@@ -168,12 +168,13 @@ pub(super) fn read(source: &Source) -> Result<Config, ConfigError> {
         }
     };
     let http = http(&reader, environment)?;
+    let accounts = accounts::accounts(&reader, environment)?;
     Ok(Config {
         environment,
-        token: token(&reader, environment, &http.public_url)?,
+        token: token(&reader, environment, &http.public_url, accounts.access_token_life)?,
         http,
         database: database(&reader)?,
-        accounts: accounts::accounts(&reader, environment)?,
+        accounts,
         password: accounts::password(&reader, environment)?,
         shop: shop(&reader)?,
         cache: CacheConfig {

@@ -1,5 +1,7 @@
 //! The settings of access tokens: whose they are, and the keys that they are signed with.
 
+use std::time::Duration;
+
 use ed25519_dalek::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use secrecy::SecretString;
@@ -21,10 +23,12 @@ pub(super) fn token(
     reader: &Reader<'_>,
     environment: Environment,
     public_url: &Url,
+    longest_life: Duration,
 ) -> Result<TokenConfig, ConfigError> {
     let origin = public_url.origin().ascii_serialization();
     Ok(TokenConfig {
         keys: keys(reader, environment)?,
+        longest_life,
         issuer: party(reader, "SOUK_JWT_ISSUER", &origin)?,
         audience: party(reader, "SOUK_JWT_AUDIENCE", "")?,
     })

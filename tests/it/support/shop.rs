@@ -24,7 +24,8 @@ use souk::kernel::actor::{Actor, Role};
 use souk::kernel::clock::{Clock as _, ManualClock};
 use souk::kernel::config::{Config, Source};
 use souk::kernel::id::{CategoryId, ProductId, SessionId, UserId};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -193,13 +194,21 @@ impl Shop {
     /// Another instance that listens on a port of its own, for what needs a network: sockets, slow
     /// clients, stopping.
     pub(crate) async fn serve(&self, settings: &[(&str, &str)]) -> Server {
-        let app = self.beside(settings).await.app;
+        let Self {
+            app, clock, platform, ..
+        } = self.beside(settings).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
         let task = tokio::spawn(async move { app.serve(listener, stopped).await.unwrap() });
-        Server { address, stop, task }
+        Server {
+            address,
+            clock,
+            platform,
+            stop,
+            task,
+        }
     }
 
     /// Puts products into the shop, as the system itself.
@@ -301,11 +310,32 @@ impl Reply {
 /// A server on a port. Dropped, it is cut off; stopped, it finishes first.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) platform: Arc<Platform>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Server {
+    /// Sends a request to the API over a connection of its own; the answer as it came.
+    pub(crate) async fn post(&self, headers: &[(&str, &str)], body: &str) -> String {
+        let mut lines = format!(
+            "POST /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
+            body.len()
+        );
+        for (name, value) in headers {
+            lines.push_str(&format!("{name}: {value}\r\n"));
+        }
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let mut answer = Vec::new();
+        stream
+            .write_all(format!("{lines}\r\n{body}").as_bytes())
+            .await
+            .unwrap();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8(answer).unwrap()
+    }
+
     /// What SIGTERM does; returns when the last request has been answered.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
