@@ -56,9 +56,10 @@ impl std::str::FromStr for Email {
 }
 
 fn local_key(local: &str) -> Result<String, NoEmail> {
-    // Upper case first: it makes ß two letters and of ς a σ, as comparing without case should.
+    // Upper case in between: it makes ß two letters and of ς a σ, as comparing without case should.
     let folded = local
         .nfkc()
+        .flat_map(char::to_lowercase)
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase);
     let key: String = folded.nfkc().collect();

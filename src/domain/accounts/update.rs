@@ -6,7 +6,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
     QueryOrder as _,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::revoke::{lock_user, somebody};
 use crate::domain::audit::record::{Deed, record};
@@ -64,16 +64,16 @@ pub async fn update_account(ctx: &Context, command: UpdateAccount) -> Result<Arc
 
     let txn = ctx.db().begin().await?;
     let mut user = lock_user(&txn, id).await?.ok_or(Error::Unauthenticated)?;
-    let mut before = json!({});
-    let mut after = json!({});
+    let mut before = Map::new();
+    let mut after = Map::new();
     if let Some(name) = name {
-        before["name"] = json!(user.name);
-        after["name"] = json!(name);
+        before.insert("name".to_owned(), json!(user.name));
+        after.insert("name".to_owned(), json!(name));
         user.name = name;
     }
     if let Some(addresses) = addresses {
-        before["addresses"] = shown(&addresses_of(&txn, id).await?);
-        after["addresses"] = shown(&addresses);
+        before.insert("addresses".to_owned(), shown(&addresses_of(&txn, id).await?));
+        after.insert("addresses".to_owned(), shown(&addresses));
         replace_addresses(&txn, id, addresses).await?;
     }
     user.updated_at = ctx.now();
@@ -88,8 +88,8 @@ pub async fn update_account(ctx: &Context, command: UpdateAccount) -> Result<Arc
         let deed = Deed {
             action: "accountUpdate",
             subject: Some(id.to_string()),
-            before: Some(before),
-            after: Some(after),
+            before: Some(Value::Object(before)),
+            after: Some(Value::Object(after)),
         };
         record(&txn, ctx, deed).await?;
     }

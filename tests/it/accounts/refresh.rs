@@ -147,7 +147,7 @@ both! {
         for round in 0..60 {
             let who = enter(&holders[0], "ann@example.com", PASSWORD).await.unwrap();
             // Of each token that there was: itself, and when and by whom it was used.
-            let mut chain: Vec<(SecretString, Option<(chrono::DateTime<chrono::Utc>, usize)>)> = vec![(who.refresh.token.clone(), None)];
+            let mut chain: Vec<(SecretString, Option<Use>)> = vec![(who.refresh.token.clone(), None)];
             let mut over = false;
             let mut steps = Vec::new();
             for _ in 0..12 {
@@ -182,6 +182,9 @@ both! {
         assert!(endings.contains(&"TOKEN_REUSED".to_owned()) && endings.contains(&"none".to_owned()), "{endings:?}");
     }
 }
+
+/// When a token was used, and by which holder.
+type Use = (chrono::DateTime<chrono::Utc>, usize);
 
 /// The same numbers each time.
 struct Random(u64);

@@ -100,7 +100,7 @@ both! {
     }
 
     async fn the_demo_shops_people_are_kept_for_demonstrations(shop: &Shop) {
-        let production = shop.beside(&[("SOUK_ENV", "production"), ("SOUK_PASSWORD_MEMORY", "19MiB")]).await;
+        let production = shop.beside(&[("SOUK_ENV", "production")]).await;
         let email = "admin@demo.souk.example";
         assert_eq!(refusal(&register(&production, email, PASSWORD, "Eve").await), ("INVALID".to_owned(), "input.email".to_owned()));
         assert_eq!(register(shop, email, PASSWORD, "Admin").await["userErrors"], json!([]));
