@@ -80,7 +80,22 @@ impl App {
     /// The listener fails.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let router = self.router();
-        let Config { http, limits, .. } = &self.config;
+        let Config {
+            http, limits, token, ..
+        } = &self.config;
+        let (platform, life) = (Arc::clone(&self.platform), token.longest_life);
+        // Before the first request, or what was revoked while no process ran would count once more.
+        let read = platform
+            .revocations
+            .read(&platform.db, platform.clock.now(), life);
+        read.await
+            .map_err(anyhow::Error::from)
+            .context("cannot read what was revoked")?;
+        let closing = self.lifecycle().closing.clone();
+        self.lifecycle().tasks.spawn(async move {
+            let following = platform.revocations.follow(&platform.db, &*platform.clock, life);
+            closing.run_until_cancelled(following).await
+        });
         http::server::serve(listener, router, http, limits, self.lifecycle(), stop).await?;
         self.platform
             .db

@@ -51,7 +51,10 @@ async fn users(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .create_index(unique("user_account", &["email_key"]))
         .await?;
     manager
-        .create_index(index("user_account", &["role", "id"]))
+        .create_index(index("user_account", &["created_at", "id"]))
+        .await?;
+    manager
+        .create_index(index("user_account", &["role", "created_at", "id"]))
         .await?;
     manager
         .create_index(index("user_account", &["role_changed_at"]))
@@ -68,7 +71,7 @@ async fn addresses(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(text_null("line2"))
         .col(text("city"))
         .col(text_null("region"))
-        .col(text("postal_code"))
+        .col(text_null("postal_code"))
         .col(text("country_code"))
         .col(text_null("phone"))
         .primary_key(Index::create().col("user_id").col("position"))

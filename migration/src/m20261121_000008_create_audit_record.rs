@@ -15,6 +15,10 @@ const SQLITE: &[&str] = &[
      BEGIN SELECT RAISE(ABORT, 'audit records are only added'); END",
     "CREATE TRIGGER tr_audit_record_delete BEFORE DELETE ON audit_record
      BEGIN SELECT RAISE(ABORT, 'audit records are only added'); END",
+    // INSERT OR REPLACE deletes what is in its way without asking the trigger above.
+    "CREATE TRIGGER tr_audit_record_replace BEFORE INSERT ON audit_record
+     WHEN EXISTS (SELECT 1 FROM audit_record WHERE id = NEW.id OR rowid = NEW.rowid)
+     BEGIN SELECT RAISE(ABORT, 'audit records are only added'); END",
 ];
 const POSTGRES: &[&str] = &[
     "CREATE FUNCTION refuse_change_of_audit_record() RETURNS trigger LANGUAGE plpgsql AS
@@ -43,12 +47,14 @@ impl MigrationTrait for Migration {
             .check(rule("length(action) BETWEEN 1 AND 64"))
             .to_owned();
         manager.create_table(record).await?;
-        for columns in [["actor", "id"], ["action", "id"], ["subject", "id"]] {
-            manager.create_index(index("audit_record", &columns)).await?;
-        }
+        // Of everything, and of one actor, one kind of deed or one subject: always by time.
         manager
             .create_index(index("audit_record", &["occurred_at", "id"]))
             .await?;
+        for column in ["actor", "action", "subject"] {
+            let columns = [column, "occurred_at", "id"];
+            manager.create_index(index("audit_record", &columns)).await?;
+        }
         let guards = match manager.get_database_backend() {
             DbBackend::Postgres => POSTGRES,
             _ => SQLITE,

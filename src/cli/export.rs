@@ -4,7 +4,8 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::exchange::{currency, platform};
+use super::exchange::currency;
+use super::platform;
 use crate::domain::context::Context;
 use crate::domain::exchange::shopify::{Lossy, export};
 use crate::kernel::actor::{Actor, Origin};

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::exchange::{currency, platform};
+use super::exchange::currency;
+use super::platform;
 use crate::domain::context::Context;
 use crate::domain::exchange::shopify::{Counts, Import, Note, Report, Watch, import};
 use crate::kernel::actor::{Actor, Origin};

@@ -20,10 +20,14 @@ mod serve;
 mod user;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
+use crate::app;
+use crate::domain::context::Platform;
 use crate::infra::telemetry;
+use crate::kernel::clock::SystemClock;
 use crate::kernel::config::{Config, Source};
 
 /// A GraphQL commerce server.
@@ -48,7 +52,7 @@ enum Command {
     Health,
     /// Print the GraphQL schema, sorted.
     Schema,
-    /// Accounts and their tokens.
+    /// Open accounts, list them, change their roles.
     User(user::UserArgs),
 }
 
@@ -81,10 +85,21 @@ fn with_settings(command: Command) -> anyhow::Result<ExitCode> {
             Command::Import(args) => import::run(args, config).await,
             Command::Export(args) => export::run(args, config).await,
             Command::Health => health::run(config.http.listen).await,
-            Command::User(args) => user::run(args, config),
+            Command::User(args) => user::run(args, config).await,
             Command::Schema => schema::run(),
         }
     })
+}
+
+/// The shop's database, migrated as `serve` would.
+async fn platform(config: &Config) -> anyhow::Result<Arc<Platform>> {
+    // One read at a time: further connections would only keep caches of their own.
+    let mut config = config.clone();
+    config.database.connections = 1;
+    let db = app::connect(&config).await?;
+    app::check_schema(&db, config.database.auto_migrate).await?;
+    let platform = Platform::new(db, Arc::new(SystemClock), &config)?;
+    Ok(Arc::new(platform))
 }
 
 #[cfg(test)]

@@ -9,10 +9,11 @@ use super::accounts::revocation::Revocations;
 use super::catalog::cache::CatalogCache;
 use super::permission::Permission;
 use crate::infra::db::Db;
+use crate::infra::password::Passwords;
 use crate::infra::token::Tokens;
 use crate::kernel::actor::{Actor, Origin};
 use crate::kernel::clock::Clock;
-use crate::kernel::config::{Config, ShopConfig};
+use crate::kernel::config::{AccountsConfig, Config, ShopConfig};
 use crate::kernel::error::{Error, Result};
 
 /// What lives as long as the process.
@@ -21,6 +22,8 @@ pub struct Platform {
     pub db: Db,
     pub clock: Arc<dyn Clock>,
     pub shop: ShopConfig,
+    pub accounts: AccountsConfig,
+    pub passwords: Passwords,
     pub tokens: Tokens,
     pub revocations: Revocations,
     pub catalog_cache: CatalogCache,
@@ -28,13 +31,15 @@ pub struct Platform {
 
 impl Platform {
     /// # Errors
-    /// The secret that signs tokens cannot be kept.
+    /// The secret that signs tokens cannot be kept, or passwords cannot be hashed as the settings say.
     pub fn new(db: Db, clock: Arc<dyn Clock>, config: &Config) -> anyhow::Result<Self> {
         let tokens = Tokens::of_config(&config.token, &config.database, Arc::clone(&clock))?;
         Ok(Self {
             db,
             clock,
             shop: config.shop.clone(),
+            accounts: config.accounts.clone(),
+            passwords: Passwords::new(&config.password)?,
             tokens,
             revocations: Revocations::default(),
             catalog_cache: CatalogCache::new(&config.cache),
@@ -70,6 +75,14 @@ impl Context {
             origin,
             platform,
             own_writes: true,
+        }
+    }
+
+    /// The same, asked by somebody else: by whoever the operation has just let in.
+    pub fn of(&self, actor: Actor) -> Self {
+        Self {
+            actor,
+            ..self.clone()
         }
     }
 

@@ -16,7 +16,7 @@ pub struct Model {
     pub line2: Option<String>,
     pub city: String,
     pub region: Option<String>,
-    pub postal_code: String,
+    pub postal_code: Option<String>,
     /// ISO 3166-1 alpha-2.
     pub country_code: String,
     pub phone: Option<String>,

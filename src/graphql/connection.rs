@@ -31,6 +31,11 @@ impl PageInfo {
     }
 }
 
+/// How many there are, as GraphQL's Int can say.
+pub(crate) fn total(count: u64) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
 /// The four arguments in one place.
 pub(crate) fn page_args(
     first: Option<i32>,

@@ -2,6 +2,7 @@
 
 use async_graphql::Context as GraphqlContext;
 
+use super::cookies::RefreshCookie;
 use super::error::Result;
 use super::limits::Limits;
 use super::loaders::Loaders;
@@ -14,6 +15,8 @@ pub(crate) trait ContextExt<'a> {
     fn domain(&self) -> Result<&'a Context>;
     fn loaders(&self) -> Result<&'a Loaders>;
     fn limits(&self) -> Result<&'a Limits>;
+    /// How the refresh token of this request travels.
+    fn refresh_cookie(&self) -> Result<&'a RefreshCookie>;
 }
 
 impl<'a> ContextExt<'a> for GraphqlContext<'a> {
@@ -27,6 +30,11 @@ impl<'a> ContextExt<'a> for GraphqlContext<'a> {
 
     fn limits(&self) -> Result<&'a Limits> {
         self.data_opt::<Limits>().ok_or_else(|| missing("limits"))
+    }
+
+    fn refresh_cookie(&self) -> Result<&'a RefreshCookie> {
+        self.data_opt::<RefreshCookie>()
+            .ok_or_else(|| missing("refresh cookie"))
     }
 }
 

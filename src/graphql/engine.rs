@@ -11,6 +11,7 @@ use async_graphql::{Request, Variables};
 use futures_util::FutureExt as _;
 
 use super::answer::Answer;
+use super::cookies::RefreshCookie;
 use super::document::{self, InputTypes, Prepared};
 use super::execution;
 use super::schema::ShopSchema;
@@ -24,6 +25,14 @@ pub struct GraphqlRequest {
     pub query: String,
     pub operation_name: Option<String>,
     pub variables: Variables,
+}
+
+/// Who sent an operation, from where, and how its refresh token travels.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub actor: Actor,
+    pub origin: Origin,
+    pub refresh_cookie: RefreshCookie,
 }
 
 /// Everything that it takes to answer requests. One for the process.
@@ -81,7 +90,12 @@ impl Engine {
     }
 
     /// Validates and executes a query or a mutation.
-    pub async fn run(&self, actor: Actor, origin: Origin, prepared: Prepared) -> Answer {
+    pub async fn run(&self, caller: Caller, prepared: Prepared) -> Answer {
+        let Caller {
+            actor,
+            origin,
+            refresh_cookie,
+        } = caller;
         let context = match prepared.kind {
             OperationType::Query => Context::reading(actor, origin, Arc::clone(&self.platform)),
             OperationType::Mutation => Context::writing(actor, origin, Arc::clone(&self.platform)),
@@ -89,7 +103,9 @@ impl Engine {
                 return Answer::refused("GRAPHQL_VALIDATION_FAILED", "The schema has no subscriptions.");
             }
         };
-        let mut request = Request::new(String::new()).variables(prepared.variables);
+        let mut request = Request::new(String::new())
+            .variables(prepared.variables)
+            .data(refresh_cookie);
         request.operation_name = prepared.operation_name;
         request.set_parsed_query(prepared.document);
         let schema = self.schema.0.clone();
@@ -106,9 +122,9 @@ impl Engine {
     }
 
     /// Both steps, for callers with nothing to do in between.
-    pub async fn execute(&self, actor: Actor, origin: Origin, request: GraphqlRequest) -> Answer {
-        match self.prepare(&actor, request) {
-            Ok(prepared) => self.run(actor, origin, prepared).await,
+    pub async fn execute(&self, caller: Caller, request: GraphqlRequest) -> Answer {
+        match self.prepare(&caller.actor, request) {
+            Ok(prepared) => self.run(caller, prepared).await,
             Err(refusal) => refusal,
         }
     }

@@ -1,14 +1,18 @@
 //! The public contract: types, inputs, resolvers and loaders. No queries, no transactions.
 
+pub mod accounts;
 pub mod answer;
+pub mod audit;
 pub mod catalog;
 mod change;
 pub mod connection;
 mod context;
+pub mod cookies;
 pub mod document;
 pub mod engine;
 pub mod error;
 pub mod execution;
+mod guard;
 pub mod ids;
 pub mod inventory;
 pub mod limits;

@@ -5,14 +5,18 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Interface, Object};
 use futures_util::future::try_join_all;
 
+use super::accounts::{Session, User};
+use super::audit::AuditRecord;
 use super::catalog::{Category, Product, ProductVariant};
 use super::context::ContextExt as _;
 use super::error::Result;
 use super::ids::parse_id;
 use super::list::List;
-use super::loaders::{CategoryById, ProductById, VariantById};
+use super::loaders::{AuditRecordById, CategoryById, ProductById, SessionById, UserById, VariantById};
 use crate::kernel::error::Error;
-use crate::kernel::id::{CategoryId, ProductId, ProductVariantId, prefix_of};
+use crate::kernel::id::{
+    AuditRecordId, CategoryId, ProductId, ProductVariantId, SessionId, UserId, prefix_of,
+};
 
 /// The most ids that `nodes` takes at once.
 const MAX_NODES: usize = 100;
@@ -28,10 +32,13 @@ pub enum Node {
     Product(Product),
     ProductVariant(ProductVariant),
     Category(Category),
+    User(User),
+    Session(Session),
+    AuditRecord(AuditRecord),
 }
 
 async fn load(ctx: &Context<'_>, id: &ID, argument: &str) -> Result<Option<Node>> {
-    let loaders = ctx.loaders()?;
+    let (loaders, domain) = (ctx.loaders()?, ctx.domain()?);
     match prefix_of(id) {
         Some(ProductId::PREFIX) => {
             let row = loaders.load_one(ProductById(parse_id(id, argument)?)).await?;
@@ -47,6 +54,18 @@ async fn load(ctx: &Context<'_>, id: &ID, argument: &str) -> Result<Option<Node>
         Some(CategoryId::PREFIX) => {
             let row = loaders.load_one(CategoryById(parse_id(id, argument)?)).await?;
             Ok(row.map(|row| Category::new(row).into()))
+        }
+        Some(UserId::PREFIX) => {
+            let row = loaders.load_one(UserById(parse_id(id, argument)?)).await?;
+            Ok(row.map(|row| User::new(row).into()))
+        }
+        Some(SessionId::PREFIX) => {
+            let row = loaders.load_one(SessionById(parse_id(id, argument)?)).await?;
+            Ok(row.map(|row| Session::new(row, domain).into()))
+        }
+        Some(AuditRecordId::PREFIX) => {
+            let row = loaders.load_one(AuditRecordById(parse_id(id, argument)?)).await?;
+            Ok(row.map(|row| AuditRecord::new(row).into()))
         }
         _ => Err(Error::bad_input(
             argument,
@@ -65,7 +84,10 @@ impl NodeQuery {
     async fn node(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The id of a product, a variant or a category.")] id: ID,
+        #[graphql(
+            desc = "The id of a product, a variant, a category, an account, a session or an audit record."
+        )]
+        id: ID,
     ) -> Option<Result<Node>> {
         load(ctx, &id, "id").await.transpose()
     }

@@ -4,7 +4,7 @@
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 
-use crate::kernel::money;
+use crate::kernel::{country, money};
 
 /// Longer texts are no amounts: 28 digits are all that can be exact.
 const MAX_DECIMAL: usize = 40;
@@ -76,6 +76,10 @@ impl ScalarType for DateTime {
         Ok(Self(moment.to_utc()))
     }
 
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
+    }
+
     fn to_value(&self) -> Value {
         Value::String(self.0.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
     }
@@ -121,6 +125,32 @@ pub struct CurrencyCode(pub money::Currency);
     specified_by_url = "https://www.iso.org/iso-4217-currency-codes.html"
 )]
 impl ScalarType for CurrencyCode {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(text) => Ok(Self(text.parse()?)),
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.code().to_owned())
+    }
+}
+
+/// A country.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CountryCode(pub country::Country);
+
+/// A country or territory by its two letters of ISO 3166-1, such as `US`.
+#[Scalar(
+    name = "CountryCode",
+    specified_by_url = "https://www.iso.org/iso-3166-country-codes.html"
+)]
+impl ScalarType for CountryCode {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
             Value::String(text) => Ok(Self(text.parse()?)),

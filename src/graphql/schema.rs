@@ -2,6 +2,8 @@
 
 use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema};
 
+use super::accounts::{AccountsMutation, AccountsQuery, RoleMutation, UsersQuery};
+use super::audit::AuditQuery;
 use super::catalog::{CatalogMutation, CatalogQuery};
 use super::inventory::InventoryMutation;
 use super::limits::Limits;
@@ -13,11 +15,18 @@ pub type ShopSchema = Schema<Query, Mutation, EmptySubscription>;
 
 /// Everything that can be read.
 #[derive(Debug, Default, MergedObject)]
-pub struct Query(NodeQuery, ShopQuery, CatalogQuery);
+pub struct Query(
+    NodeQuery,
+    ShopQuery,
+    AccountsQuery,
+    UsersQuery,
+    AuditQuery,
+    CatalogQuery,
+);
 
 /// Everything that can be changed.
 #[derive(Debug, Default, MergedObject)]
-pub struct Mutation(CatalogMutation, InventoryMutation);
+pub struct Mutation(AccountsMutation, RoleMutation, CatalogMutation, InventoryMutation);
 
 /// Builds the schema with the limits that resolvers keep. `open` is for those who may read the schema: only they are
 /// told what a misspelt name was meant to be.

@@ -1,12 +1,13 @@
-//! Who is calling: the holder of the token in `Authorization: Bearer …`, or nobody in particular.
+//! Who is calling: the holder of the token in `Authorization: Bearer …`, or nobody in particular; and from where.
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::accept::MediaType;
-use super::reply;
+use super::address::{self, Peer};
+use super::{Shared, reply};
 use crate::domain::context::Platform;
-use crate::infra::token::TokenError;
+use crate::infra::token::{TokenError, Verified};
 use crate::kernel::actor::{Actor, Origin};
 
 /// # Errors
@@ -16,34 +17,52 @@ pub(super) fn caller(headers: &HeaderMap, platform: &Platform) -> Result<Actor, 
     let mut sent = headers.get_all(header::AUTHORIZATION).iter();
     match (sent.next(), sent.next()) {
         (None, _) => Ok(Actor::Anonymous),
-        (Some(one), None) => bearer(one.to_str().map_err(|_| TokenError::Invalid)?, platform),
+        (Some(one), None) => {
+            let value = one.to_str().map_err(|_| TokenError::Invalid)?;
+            bearer(value, platform).map(|verified| actor(&verified))
+        }
         (Some(_), Some(_)) => Err(TokenError::Invalid),
     }
 }
 
-/// The same for the header's value: `Bearer <token>`.
-pub(super) fn bearer(value: &str, platform: &Platform) -> Result<Actor, TokenError> {
+/// The header's value, `Bearer <token>`, as far as it counts now.
+pub(super) fn bearer(value: &str, platform: &Platform) -> Result<Verified, TokenError> {
     let (scheme, token) = value.trim().split_once(' ').ok_or(TokenError::Invalid)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(TokenError::Invalid);
     }
-    let holder = platform.tokens.verify(token.trim())?;
-    if !platform.revocations.admits(&holder) {
+    let verified = platform.tokens.verify(token.trim())?;
+    still_counts(&verified, platform)?;
+    Ok(verified)
+}
+
+/// Whether a token that was verified a while ago has not come to its end since.
+pub(super) fn still_counts(verified: &Verified, platform: &Platform) -> Result<(), TokenError> {
+    if verified.expires_at <= platform.clock.now() {
+        return Err(TokenError::Expired);
+    }
+    if !platform.revocations.admits(&verified.holder) {
         return Err(TokenError::Revoked);
     }
-    Ok(Actor::User {
+    Ok(())
+}
+
+pub(super) fn actor(verified: &Verified) -> Actor {
+    let holder = verified.holder;
+    Actor::User {
         id: holder.user,
         session: holder.session,
         role: holder.role,
-    })
+    }
 }
 
 /// Where the request comes from.
-pub(super) fn origin(headers: &HeaderMap) -> Origin {
+pub(super) fn origin(shared: &Shared, peer: Option<Peer>, headers: &HeaderMap) -> Origin {
     let user_agent = headers
         .get(header::USER_AGENT)
         .and_then(|value| value.to_str().ok());
-    Origin::new(None, user_agent)
+    let address = address::client(peer, headers, &shared.config.trusted_proxies);
+    Origin::new(address, user_agent)
 }
 
 pub(super) fn refusal(error: TokenError, media_type: MediaType) -> Response {

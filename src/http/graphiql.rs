@@ -68,9 +68,19 @@ const EXAMPLES: &[Example] = &[
         headers: None,
     },
     Example {
+        query: example_file!("session-create.graphql"),
+        variables: Some(example_file!("session-create.variables.json")),
+        headers: None,
+    },
+    Example {
+        query: example_file!("me.graphql"),
+        variables: None,
+        headers: Some(example_file!("token.headers.json")),
+    },
+    Example {
         query: example_file!("inventory-adjust.graphql"),
         variables: Some(example_file!("inventory-adjust.variables.json")),
-        headers: Some(example_file!("staff.headers.json")),
+        headers: Some(example_file!("token.headers.json")),
     },
 ];
 

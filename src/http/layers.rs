@@ -17,7 +17,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::{Shared, SharedState, preflight, reply};
+use super::{Shared, SharedState, cookies, preflight, reply};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID: usize = 128;
@@ -43,12 +43,14 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
     let headers = preflight::HEADERS
         .into_iter()
         .map(HeaderName::from_static)
-        .chain([header::CONTENT_TYPE, REQUEST_ID]);
+        .chain([header::CONTENT_TYPE, REQUEST_ID, cookies::WISH]);
     Some(
         CorsLayer::new()
             .allow_origin(AllowOrigin::list(origins))
             .allow_methods([Method::GET, Method::POST])
             .allow_headers(headers.collect::<Vec<_>>())
+            // For the cookie of the refresh token, and to these origins only.
+            .allow_credentials(true)
             .expose_headers([REQUEST_ID])
             .max_age(PREFLIGHT_AGE),
     )

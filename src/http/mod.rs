@@ -1,12 +1,15 @@
 //! The front door: requests over HTTP and WebSockets, each checked before anything is executed for it.
 
 mod accept;
+mod address;
 mod auth;
 mod body;
+mod cookies;
 mod graphiql;
 mod graphql;
 mod health;
 mod json;
+mod keys;
 mod layers;
 mod preflight;
 mod reply;
@@ -45,6 +48,8 @@ impl Shared {
     }
 }
 
+pub use address::Peer;
+
 type SharedState = axum::extract::State<Arc<Shared>>;
 
 /// How far the process is on its way out.
@@ -63,6 +68,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/graphql/ws", get(socket::open))
+        .route("/.well-known/jwks.json", get(keys::public))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready));
     if shared.environment == Environment::Development {

@@ -9,6 +9,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -17,8 +19,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
 
-use super::{Lifecycle, layers};
+use super::{Lifecycle, Peer, layers};
 use crate::kernel::config::{HttpConfig, LimitsConfig};
 
 /// hyper refuses a smaller buffer.
@@ -71,8 +74,8 @@ pub async fn serve(
             () = &mut stop => break,
             next = next => next,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 if reported.is_none_or(|at| at.elapsed() >= ACCEPT_REPORTS) {
                     reported = Some(Instant::now());
@@ -91,7 +94,12 @@ pub async fn serve(
             Pace::new(WRITE_PATIENCE, WRITE_RATE),
             permit.ok(),
         ));
-        let service = TowerToHyperService::new(router.clone());
+        let peer = Peer(peer.ip());
+        let named = router.clone().map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            request
+        });
+        let service = TowerToHyperService::new(named);
         let connection = builder.serve_connection(io, service).with_upgrades();
         let closing = lifecycle.closing.clone();
         connections.spawn(async move {

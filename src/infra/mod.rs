@@ -4,5 +4,7 @@ pub mod cache;
 pub mod db;
 pub mod fulltext;
 pub mod idempotency;
+pub mod password;
+pub mod secret;
 pub mod telemetry;
 pub mod token;

@@ -78,4 +78,50 @@ impl Origin {
         let user_agent = user_agent.map(clean).filter(|text| !text.is_empty());
         Self { address, user_agent }
     }
+
+    /// The network that the request comes from; all that come from nowhere in particular are one.
+    pub fn network(&self) -> String {
+        self.address.map_or_else(|| "nowhere".to_owned(), network)
+    }
+}
+
+/// What counts as one address: of IPv6 the 64 bits that a provider gives to a household, which picks the rest itself.
+pub fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_household_is_one_network() {
+        for (address, expected) in [
+            ("203.0.113.9", "203.0.113.9"),
+            ("::ffff:203.0.113.9", "203.0.113.9"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+            ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ] {
+            assert_eq!(network(address.parse().unwrap()), expected);
+        }
+        assert_eq!(Origin::default().network(), "nowhere");
+    }
+
+    #[test]
+    fn a_user_agent_cannot_act_on_who_reads_it() {
+        let origin = Origin::new(None, Some("a\r\nSet-Cookie: x\u{1b}[31m\u{0}b"));
+        assert_eq!(origin.user_agent.as_deref(), Some("aSet-Cookie: x[31mb"));
+        let long = "\u{1F600}".repeat(10_000);
+        assert_eq!(
+            Origin::new(None, Some(&long)).user_agent.unwrap().chars().count(),
+            MAX_USER_AGENT
+        );
+        assert_eq!(Origin::new(None, Some("\n\t")).user_agent, None);
+    }
 }

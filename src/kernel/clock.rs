@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use std::time::Duration;
+
 use chrono::{DateTime, SubsecRound as _, Utc};
 
 /// Tells the time. Microseconds at most: PostgreSQL keeps no more, so a finer time would not
@@ -20,6 +22,14 @@ impl Clock for SystemClock {
     fn now(&self) -> DateTime<Utc> {
         Utc::now().trunc_subsecs(6)
     }
+}
+
+/// That long, or up to a quarter longer: for what every instance does now and then, so that not all do it at once.
+pub fn jittered(period: Duration) -> Duration {
+    let (random, _) = uuid::Uuid::new_v4().as_u64_pair();
+    // The lowest bits of the higher half are all random.
+    let per_mille = u32::try_from(random & 0xff).unwrap_or_default();
+    period + period / 4 * per_mille / 0xff
 }
 
 /// A clock that stands still until it is moved.

@@ -2,8 +2,11 @@
 
 pub mod actor;
 pub mod change;
+pub mod check;
 pub mod clock;
 pub mod config;
+pub mod country;
+pub mod email;
 pub mod error;
 pub mod id;
 pub mod money;

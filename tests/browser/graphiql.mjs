@@ -72,6 +72,9 @@ try {
 
   const result = page.locator('.result-window');
   const run = page.getByRole('button', { name: /^Execute query/ });
+  // The editors draw only the lines in view, so what is in one has to come from itself.
+  const content = (editor) => editor.locator('.CodeMirror').evaluate((element) => element.CodeMirror.getValue());
+  const answer = async () => JSON.parse(await content(result));
   const tab = (name) => page.locator('.graphiql-tabs').getByRole('button', { name, exact: true });
 
   await step('the page opens under a policy', async () => {
@@ -85,7 +88,7 @@ try {
   });
 
   await step('the example tabs are there', async () => {
-    for (const name of ['Products', 'Product', 'Search', 'Categories', 'InventoryAdjust']) {
+    for (const name of ['Products', 'Product', 'Search', 'Categories', 'SessionCreate', 'Me', 'InventoryAdjust']) {
       await tab(name).waitFor();
     }
   });
@@ -93,9 +96,7 @@ try {
   await step('Run answers', async () => {
     await run.click();
     await result.getByText('"products"').waitFor();
-    // The editor draws only the lines in view, so the whole answer has to come from itself.
-    const text = await result.locator('.CodeMirror').evaluate((element) => element.CodeMirror.getValue());
-    const { data, errors: refused } = JSON.parse(text);
+    const { data, errors: refused } = await answer();
     assert.equal(refused, undefined);
     assert.ok(data.products.nodes.length > 0, 'the demo shop is empty');
     await result.getByText(data.products.nodes[0].name).first().waitFor();
@@ -143,6 +144,28 @@ try {
     await run.click();
     await until('a second socket', () => sockets[1]?.sent.length > 0);
     assert.match(sockets[1].sent[0].payload.authorization, /^Bearer /);
+  });
+
+  await step('signing in gives a token, which the headers of another tab take', async () => {
+    await tab('SessionCreate').click();
+    await run.click();
+    await result.getByText('"accessToken"').waitFor();
+    const { data } = await answer();
+    assert.deepEqual(data.sessionCreate.userErrors, []);
+    const token = data.sessionCreate.tokens.accessToken;
+    await tab('Me').click();
+    await page.getByRole('button', { name: 'Headers', exact: true }).click();
+    const headers = page.locator('.graphiql-editor-tool .graphiql-editor:not(.hidden)');
+    const placed = await content(headers);
+    assert.match(placed, /"Authorization": "Bearer <accessToken/);
+    await headers.locator('.CodeMirror').click();
+    await page.keyboard.press('ControlOrMeta+A');
+    await page.keyboard.insertText(placed.replace(/<.*>/, token));
+    await run.click();
+    await result.getByText('"me"').waitFor();
+    const { data: mine } = await answer();
+    assert.equal(mine.me.email, 'customer@demo.souk.example');
+    assert.equal(mine.me.sessions.filter((session) => session.isCurrent).length, 1);
   });
 
   await step('the settings open and close', async () => {

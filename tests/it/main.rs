@@ -14,6 +14,9 @@
 #[macro_use]
 mod support;
 
+mod access;
+mod accounts;
+mod audit;
 mod bad_input;
 mod catalog;
 mod constraints;
@@ -29,3 +32,5 @@ mod inventory;
 mod migrations;
 mod schema;
 mod sql_counts;
+mod user_command;
+mod users;

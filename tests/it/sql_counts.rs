@@ -3,6 +3,7 @@
 //! A number here is a promise. Raise one only with a reason, and never let it depend on the rows.
 
 use serde_json::{Value, json};
+use souk::kernel::actor::Role;
 use souk::kernel::id::CategoryId;
 
 use crate::support::{As, Shop, product, variant};
@@ -74,11 +75,42 @@ const LEDGER: &[(&str, As, u64)] = &[
         As::Staff,
         4,
     ),
+    (
+        "{ users(first: 50) { totalCount nodes { email addresses { city } sessions { id } } } }",
+        As::Staff,
+        3,
+    ),
+    (
+        "{ auditLog(first: 50) { totalCount nodes { action before after user { name addresses { city } } } } }",
+        As::Admin,
+        4,
+    ),
+    (
+        "{ auditLog(first: 50, filter: {action: \"categoryCreate\"}) { edges { cursor node { user { name } } } } }",
+        As::Admin,
+        2,
+    ),
 ];
+
+/// Somebody with an account, who has made a category.
+async fn add_somebody(shop: &Shop, name: &str) {
+    shop.add_user(name, Role::Staff).await;
+    let create = "mutation($name: String!) { categoryCreate(input: {name: $name}) { userErrors { code } } }";
+    let token = shop.token_of(name, Role::Staff);
+    let answer = shop
+        .graphql_with(Some(&token), create, json!({ "name": name }))
+        .await;
+    assert_eq!(
+        answer["data"]["categoryCreate"]["userErrors"],
+        json!([]),
+        "{answer}"
+    );
+}
 
 /// `count` categories below the root, each with a category below it that holds a product of two variants.
 async fn fill(shop: &Shop, top: CategoryId, from: usize, count: usize) {
     for i in from..from + count {
+        add_somebody(shop, &format!("person {i}")).await;
         let category = shop.add_category(&format!("Category {i}"), Some(top)).await;
         let shelf = shop.add_category(&format!("Shelf {i}"), Some(category)).await;
         // With fifty products more than the thousand keys at which the library would split a batch.

@@ -1,5 +1,7 @@
 //! Adding to the record.
 
+use std::fmt::Display;
+
 use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait as _};
 use serde_json::Value;
 
@@ -19,6 +21,45 @@ pub struct Deed {
     /// What of it was changed, as it was and as it is: objects with the same keys, where both are there.
     pub before: Option<Value>,
     pub after: Option<Value>,
+}
+
+impl Deed {
+    /// Something that is new, as it is.
+    pub fn created(action: &'static str, subject: impl Display, after: Value) -> Self {
+        Self {
+            action,
+            subject: Some(subject.to_string()),
+            before: None,
+            after: Some(after),
+        }
+    }
+
+    /// A change from one object to another, of which the record keeps the fields that differ.
+    pub fn changed(action: &'static str, subject: impl Display, before: Value, after: Value) -> Self {
+        let (before, after) = differing(before, after);
+        Self {
+            action,
+            subject: Some(subject.to_string()),
+            before: Some(before),
+            after: Some(after),
+        }
+    }
+}
+
+/// What two objects have that the other one has not.
+fn differing(mut before: Value, mut after: Value) -> (Value, Value) {
+    if let (Value::Object(before), Value::Object(after)) = (&mut before, &mut after) {
+        let same: Vec<String> = before
+            .iter()
+            .filter(|(key, value)| after.get(*key) == Some(*value))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in same {
+            before.remove(&key);
+            after.remove(&key);
+        }
+    }
+    (before, after)
 }
 
 /// Records a deed of the caller. Call it inside the deed's own transaction.
@@ -54,4 +95,23 @@ pub async fn record_as<C: ConnectionTrait>(
         .exec_without_returning(connection)
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_stayed_is_not_kept() {
+        let before = json!({"name": "Mug", "vendor": null, "tags": ["a"], "price": "1.00"});
+        let after = json!({"name": "Cup", "vendor": null, "tags": ["a"], "reason": "sale", "price": null});
+        let deed = Deed::changed("productUpdate", "product_1", before, after);
+        assert_eq!(deed.before, Some(json!({"name": "Mug", "price": "1.00"})));
+        assert_eq!(
+            deed.after,
+            Some(json!({"name": "Cup", "reason": "sale", "price": null}))
+        );
+    }
 }

@@ -6,10 +6,12 @@ use rust_decimal::Decimal;
 use sea_orm::EntityTrait as _;
 use url::Url;
 
+use super::deeds;
 use super::description::{MAX_DESCRIPTION, sanitise_bounded};
 use super::insert::{NewImage, NewProduct, NewVariant, insert_products};
 use super::slug;
 use super::validate::Checker;
+use crate::domain::audit::record::{Deed, record};
 use crate::domain::context::Context;
 use crate::domain::permission::Permission;
 use crate::entity::category;
@@ -89,10 +91,12 @@ async fn insert(ctx: &Context, product: &mut NewProduct, slug_given: bool) -> Re
     }
     let products = std::slice::from_ref(product);
     let ids = insert_products(&txn, products, &ctx.actor, "first stock", ctx.now()).await?;
+    let id = ids.first().copied();
+    let id = id.ok_or_else(|| Error::internal(anyhow::anyhow!("a product was not inserted")))?;
+    let deed = Deed::created("productCreate", id, deeds::new_product(product));
+    record(&txn, ctx, deed).await?;
     txn.commit().await?;
-    ids.first()
-        .copied()
-        .ok_or_else(|| Error::internal(anyhow::anyhow!("a product was not inserted")))
+    Ok(id)
 }
 
 fn slug_clashes(error: &Error) -> bool {

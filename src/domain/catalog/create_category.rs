@@ -3,9 +3,11 @@
 use sea_orm::{ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _};
 
 use super::create::require_category;
+use super::deeds;
 use super::shelves::{MAX_DEPTH, insert_category};
 use super::slug;
 use super::validate::Checker;
+use crate::domain::audit::record::{Deed, record};
 use crate::domain::context::Context;
 use crate::domain::permission::Permission;
 use crate::entity::{category, category_ancestor};
@@ -67,6 +69,8 @@ async fn insert(
         None => slug::free::<category::Entity>(&txn, category::Column::Slug, name, "category").await?,
     };
     let id = insert_category(&txn, name, &slug, parent, ctx.now()).await?;
+    let deed = Deed::created("categoryCreate", id, deeds::category(name, &slug, parent));
+    record(&txn, ctx, deed).await?;
     txn.commit().await?;
     Ok(id)
 }

@@ -3,6 +3,7 @@
 pub mod cache;
 pub mod create;
 pub mod create_category;
+mod deeds;
 pub mod derived;
 pub mod description;
 pub mod find;

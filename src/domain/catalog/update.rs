@@ -13,9 +13,11 @@ use sea_orm::{
 use url::Url;
 
 use super::create::{description, require_category, slug_taken};
+use super::deeds;
 use super::derived;
 use super::insert::insert_all;
 use super::validate::Checker;
+use crate::domain::audit::record::{Deed, record};
 use crate::domain::context::Context;
 use crate::domain::permission::Permission;
 use crate::entity::product::{self, ProductStatus};
@@ -74,12 +76,21 @@ pub async fn update_product(ctx: &Context, id: ProductId, command: UpdateProduct
         require_category(&txn, category, "categoryId").await?;
     }
     let new = changed(&old, &change);
+    let (mut before, mut after) = (deeds::product(&old), deeds::product(&new));
     let mut touched = new != old;
-    if let Some(tags) = &change.tags {
-        touched |= set_tags(&txn, id, tags).await?;
+    if let Some(tags) = &change.tags
+        && let Some(old) = set_tags(&txn, id, tags).await?
+    {
+        touched = true;
+        before.insert("tags".to_owned(), old.into());
+        after.insert("tags".to_owned(), tags.clone().into());
     }
-    if let Some(urls) = &change.image_urls {
-        touched |= set_images(&txn, id, urls).await?;
+    if let Some(urls) = &change.image_urls
+        && let Some(old) = set_images(&txn, id, urls).await?
+    {
+        touched = true;
+        before.insert("imageUrls".to_owned(), old.into());
+        after.insert("imageUrls".to_owned(), urls.clone().into());
     }
     if !touched {
         return Ok(());
@@ -87,6 +98,8 @@ pub async fn update_product(ctx: &Context, id: ProductId, command: UpdateProduct
     let slugs = [old.slug.clone(), new.slug.clone()];
     write(&txn, new, ctx.now()).await.map_err(slug_taken)?;
     derived::refresh(&txn, &[id]).await?;
+    let deed = Deed::changed("productUpdate", id, before.into(), after.into());
+    record(&txn, ctx, deed).await?;
     txn.commit().await?;
     ctx.platform
         .catalog_cache
@@ -210,15 +223,15 @@ pub(super) async fn touch(
     Ok(())
 }
 
-/// Whether the tags were other ones.
-async fn set_tags(txn: &DatabaseTransaction, id: ProductId, tags: &[String]) -> Result<bool> {
+/// The old tags, if they were other ones.
+async fn set_tags(txn: &DatabaseTransaction, id: ProductId, tags: &[String]) -> Result<Option<Vec<String>>> {
     let of_product = product_tag::Column::ProductId.eq(id);
     let old = product_tag::Entity::find()
         .filter(of_product.clone())
         .order_by_asc(product_tag::Column::Position);
     let old: Vec<String> = old.all(txn).await?.into_iter().map(|row| row.tag).collect();
     if old == tags {
-        return Ok(false);
+        return Ok(None);
     }
     product_tag::Entity::delete_many()
         .filter(of_product)
@@ -230,11 +243,15 @@ async fn set_tags(txn: &DatabaseTransaction, id: ProductId, tags: &[String]) -> 
         position: Set(position),
     });
     insert_all(txn, rows.collect()).await?;
-    Ok(true)
+    Ok(Some(old))
 }
 
-/// Whether the images were other ones. One whose address stays keeps its text, and the variants that show it.
-async fn set_images(txn: &DatabaseTransaction, id: ProductId, urls: &[String]) -> Result<bool> {
+/// The old images, if they were other ones. One whose address stays keeps its text, and the variants that show it.
+async fn set_images(
+    txn: &DatabaseTransaction,
+    id: ProductId,
+    urls: &[String],
+) -> Result<Option<Vec<String>>> {
     let old = product_image::Entity::find()
         .filter(product_image::Column::ProductId.eq(id))
         .order_by_asc(product_image::Column::Position)
@@ -242,7 +259,7 @@ async fn set_images(txn: &DatabaseTransaction, id: ProductId, urls: &[String]) -
         .await?;
     let old: Vec<(String, ProductImageId)> = old.iter().map(|image| (shown(image), image.id)).collect();
     if old.iter().map(|(url, _)| url).eq(urls) {
-        return Ok(false);
+        return Ok(None);
     }
     let wanted: HashSet<&String> = urls.iter().collect();
     let mut kept: HashMap<&String, ProductImageId> = HashMap::new();
@@ -280,7 +297,7 @@ async fn set_images(txn: &DatabaseTransaction, id: ProductId, urls: &[String]) -
         }
     }
     insert_all(txn, added).await?;
-    Ok(true)
+    Ok(Some(old.into_iter().map(|(url, _)| url).collect()))
 }
 
 /// The address as clients read it and send it back: a file that was imported may have spelled it otherwise.

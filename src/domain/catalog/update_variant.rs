@@ -5,9 +5,11 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
 use super::create::title_of;
+use super::deeds;
 use super::derived;
 use super::update::{lock_product, not_found, touch};
 use super::validate::Checker;
+use crate::domain::audit::record::{Deed, record};
 use crate::domain::context::Context;
 use crate::domain::permission::Permission;
 use crate::entity::product_variant;
@@ -43,6 +45,7 @@ pub async fn update_variant(ctx: &Context, id: ProductVariantId, command: Update
     if new == old {
         return Ok(());
     }
+    let (before, after) = (deeds::variant(&old, currency), deeds::variant(&new, currency));
     let now = ctx.now();
     product_variant::Entity::update_many()
         .col_expr(product_variant::Column::Sku, Expr::val(new.sku))
@@ -58,6 +61,8 @@ pub async fn update_variant(ctx: &Context, id: ProductVariantId, command: Update
         .await?;
     touch(&txn, product.id, now).await?;
     derived::refresh(&txn, &[product.id]).await?;
+    let deed = Deed::changed("productVariantUpdate", id, before, after);
+    record(&txn, ctx, deed).await?;
     txn.commit().await?;
     ctx.platform.catalog_cache.forget_product(product.id, &[]).await;
     Ok(())

@@ -3,12 +3,10 @@
 use rust_decimal::Decimal;
 use url::Url;
 
-use crate::kernel::change::Change;
-use crate::kernel::error::{Error, ErrorCode, Refusal, Result};
+pub use crate::kernel::check::{Checker, MAX_TEXT};
+use crate::kernel::error::ErrorCode;
 use crate::kernel::money::{Currency, Money, MoneyError};
 
-/// Names, slugs, vendors, types, tags, SKUs, option names and values, in characters.
-pub const MAX_TEXT: usize = 255;
 /// The longest address of an image.
 pub const MAX_URL: usize = 2048;
 pub const MAX_TAGS: usize = 250;
@@ -16,70 +14,13 @@ pub const MAX_IMAGES: usize = 250;
 /// The highest price in minor units. 250 lines of 10,000 such things still add up without overflow.
 pub const MAX_PRICE: i64 = 1_000_000_000_000;
 
-/// Collects refusals. Each check answers with something to go on with, so that the next one can be made.
-#[derive(Debug, Default)]
-pub struct Checker {
-    refusals: Vec<Refusal>,
-}
-
 impl Checker {
-    pub fn refuse(&mut self, code: ErrorCode, path: &str, message: impl Into<String>) {
-        self.refusals.push(Refusal::new(code, path, message));
-    }
-
-    /// # Errors
-    /// Everything that was refused.
-    pub fn finish(self) -> Result<()> {
-        if self.refusals.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::Refused(self.refusals))
-        }
-    }
-
-    /// Tells what another check refused together with the rest.
-    pub fn include<T>(&mut self, checked: &Result<T>) {
-        if let Err(Error::Refused(refusals)) = checked {
-            self.refusals.extend_from_slice(refusals);
-        }
-    }
-
-    /// A text that must be there, without the space around it.
-    pub fn text(&mut self, path: &str, text: &str) -> String {
-        self.bounded(path, text, 1, MAX_TEXT)
-    }
-
-    /// A text that may be empty, which is as good as none.
-    pub fn optional_text(&mut self, path: &str, text: Option<&str>) -> Option<String> {
-        text.map(|text| self.bounded(path, text, 0, MAX_TEXT))
-            .filter(|text| !text.is_empty())
-    }
-
-    pub fn bounded(&mut self, path: &str, text: &str, min: usize, max: usize) -> String {
-        let text = text.trim();
-        let length = text.chars().count();
-        if length < min {
-            self.refuse(ErrorCode::Required, path, "must not be empty");
-        } else if length > max {
-            let message = format!("has {length} characters, {max} at most are allowed");
-            self.refusals.push(
-                Refusal::new(ErrorCode::TooLong, path, message).with_params(serde_json::json!({"max": max})),
-            );
-        } else if text
-            .chars()
-            .any(|c| c.is_control() && !matches!(c, '\n' | '\t' | '\r'))
-        {
-            self.refuse(ErrorCode::Invalid, path, "has a control character");
-        }
-        text.to_owned()
-    }
-
     /// The part of a web address: lower-case letters and digits of any script, `-` and `_`.
     pub fn slug(&mut self, path: &str, slug: &str) -> String {
-        let before = self.refusals.len();
+        let before = self.count();
         let text = self.text(path, slug);
         // One reason is enough: a control character is not allowed either way.
-        if self.refusals.len() == before && !is_slug(&text) {
+        if self.count() == before && !is_slug(&text) {
             self.refuse(
                 ErrorCode::Invalid,
                 path,
@@ -146,22 +87,6 @@ impl Checker {
                 self.refuse(ErrorCode::Invalid, path, error.to_string());
                 0
             }
-        }
-    }
-
-    /// The new value of a field that cannot be empty; None when it stays.
-    pub fn required<T>(&mut self, path: &str, change: Change<T>) -> Option<T> {
-        match change {
-            Change::Keep => None,
-            Change::Clear => {
-                self.refuse(
-                    ErrorCode::Required,
-                    path,
-                    "cannot be null: leave it out to keep it",
-                );
-                None
-            }
-            Change::Set(value) => Some(value),
         }
     }
 }

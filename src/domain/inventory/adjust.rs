@@ -8,6 +8,7 @@ use sea_orm::{
 use serde_json::json;
 
 use super::levels::available;
+use crate::domain::audit::record::{Deed, record};
 use crate::domain::catalog::create::MAX_ON_HAND;
 use crate::domain::catalog::validate::Checker;
 use crate::domain::context::Context;
@@ -49,7 +50,9 @@ pub async fn adjust(ctx: &Context, command: &AdjustInventory) -> Result<()> {
         return Ok(());
     }
     let delta = i64::from(command.delta);
-    change_level(&txn, command.variant_id, delta, ctx.now()).await?;
+    let level = change_level(&txn, command.variant_id, delta, ctx.now()).await?;
+    let before = json!({"onHand": level.on_hand - delta});
+    let after = json!({"onHand": level.on_hand, "reason": reason});
     let movement = inventory_movement::ActiveModel {
         id: Set(InventoryMovementId::new()),
         variant_id: Set(command.variant_id),
@@ -60,6 +63,8 @@ pub async fn adjust(ctx: &Context, command: &AdjustInventory) -> Result<()> {
         occurred_at: Set(ctx.now()),
     };
     movement.insert(&txn).await?;
+    let deed = Deed::changed("inventoryAdjust", command.variant_id, before, after);
+    record(&txn, ctx, deed).await?;
     request
         .remember(&txn, json!({"variantId": command.variant_id.to_string()}))
         .await?;
@@ -67,15 +72,15 @@ pub async fn adjust(ctx: &Context, command: &AdjustInventory) -> Result<()> {
     Ok(())
 }
 
-/// Changes the level, or says why not.
+/// Changes the level, or says why not. What it is then.
 async fn change_level(
     txn: &DatabaseTransaction,
     id: ProductVariantId,
     delta: i64,
     now: chrono::DateTime<chrono::Utc>,
-) -> Result<()> {
-    if add(txn, id, delta, now).await? {
-        return Ok(());
+) -> Result<inventory_level::Model> {
+    if let Some(level) = add(txn, id, delta, now).await? {
+        return Ok(level);
     }
     // Since the look that failed the level may have changed; once its row is locked it does not any more. What it
     // says now is the reason, or there is none left.
@@ -83,11 +88,11 @@ async fn change_level(
         .lock_exclusive()
         .one(txn)
         .await?;
-    match refusal(level, delta) {
-        Some(refusal) => Err(refusal.into()),
-        None if add(txn, id, delta, now).await? => Ok(()),
-        None => Err(Error::internal(anyhow::anyhow!("a locked level changed"))),
+    if let Some(refusal) = refusal(level, delta) {
+        return Err(refusal.into());
     }
+    let level = add(txn, id, delta, now).await?;
+    level.ok_or_else(|| Error::internal(anyhow::anyhow!("a locked level changed")))
 }
 
 /// One statement that changes the level if it stays within its bounds, so that no two can both pass a check.
@@ -96,7 +101,7 @@ async fn add(
     id: ProductVariantId,
     delta: i64,
     now: chrono::DateTime<chrono::Utc>,
-) -> Result<bool> {
+) -> Result<Option<inventory_level::Model>> {
     use inventory_level::Column::{OnHand, Reserved, Tracked, UpdatedAt, VariantId};
     let after = || Expr::col(OnHand).add(delta);
     let changed = inventory_level::Entity::update_many()
@@ -106,9 +111,9 @@ async fn add(
         .filter(Tracked.eq(true))
         .filter(after().gte(Expr::col(Reserved)))
         .filter(after().lte(MAX_ON_HAND))
-        .exec(txn)
+        .exec_with_returning(txn)
         .await?;
-    Ok(changed.rows_affected == 1)
+    Ok(changed.into_iter().next())
 }
 
 /// Why the level cannot change by so much, if it cannot.

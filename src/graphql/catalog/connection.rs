@@ -9,10 +9,9 @@ use super::{Category, Product};
 use crate::domain::catalog::listing::{self, Item, Listing};
 use crate::domain::catalog::tree;
 use crate::entity::category;
-use crate::graphql::connection::PageInfo;
+use crate::graphql::connection::{PageInfo, total};
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
-use crate::graphql::inventory::int;
 use crate::graphql::list::List;
 use crate::graphql::loaders::{PageByCategory, ProductById, ProductCountByCategory};
 use crate::kernel::id::CategoryId;
@@ -201,8 +200,4 @@ impl CategoryEdge {
     async fn cursor(&self) -> &str {
         &self.cursor
     }
-}
-
-fn total(count: u64) -> i32 {
-    int(i64::try_from(count).unwrap_or(i64::MAX))
 }

@@ -6,7 +6,7 @@ use async_graphql::{Enum, ID, InputObject, OneofObject};
 
 use super::ProductStatus;
 use crate::domain::catalog::listing::{self, CategoryRef, PriceRange};
-use crate::graphql::ids::parse_id;
+use crate::graphql::ids::{parse_id, storable};
 use crate::graphql::scalars::Decimal;
 use crate::kernel::config::ShopConfig;
 use crate::kernel::error::{Error, Result};
@@ -141,14 +141,6 @@ impl ProductFilter {
                 .map(|statuses| statuses.into_iter().map(Into::into).collect()),
         })
     }
-}
-
-/// A text to look for. No row has a NUL in one, and PostgreSQL cannot even be asked for it.
-pub(super) fn storable(text: String, argument: &str) -> Result<String> {
-    if text.contains('\0') {
-        return Err(Error::bad_input(argument, "has a NUL character"));
-    }
-    Ok(text)
 }
 
 fn storable_all(texts: Option<Vec<String>>, argument: &str) -> Result<Option<Vec<String>>> {

@@ -14,6 +14,7 @@ use crate::domain::context::Context as DomainContext;
 use crate::domain::permission::Permission;
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
+use crate::graphql::guard::Requires;
 use crate::graphql::ids::parse_id;
 use crate::graphql::user_error::refused;
 use crate::kernel::error::Error;
@@ -37,27 +38,23 @@ pub(crate) async fn variant(ctx: &DomainContext, id: ProductVariantId) -> Result
 }
 
 async fn create(ctx: &DomainContext, input: ProductCreateInput) -> Result<Product> {
-    ctx.require(Permission::WriteCatalog)?;
     let id = create::create_product(ctx, input.into_domain()?).await?;
     product(ctx, id).await
 }
 
 async fn update(ctx: &DomainContext, input: ProductUpdateInput) -> Result<Product> {
-    ctx.require(Permission::WriteCatalog)?;
     let id = parse_id(input.product_id(), "input.productId")?;
     update::update_product(ctx, id, input.into_domain()?).await?;
     product(ctx, id).await
 }
 
 async fn update_variant(ctx: &DomainContext, input: ProductVariantUpdateInput) -> Result<ProductVariant> {
-    ctx.require(Permission::WriteCatalog)?;
     let id = parse_id(input.variant_id(), "input.variantId")?;
     update_variant::update_variant(ctx, id, input.into_domain()).await?;
     variant(ctx, id).await
 }
 
 async fn create_category(ctx: &DomainContext, input: CategoryCreateInput) -> Result<Category> {
-    ctx.require(Permission::WriteCatalog)?;
     let id = create_category::create_category(ctx, input.into_domain()?).await?;
     written(find::category_by_id(ctx, id).await?).map(Category::new)
 }
@@ -65,6 +62,7 @@ async fn create_category(ctx: &DomainContext, input: CategoryCreateInput) -> Res
 #[Object]
 impl CatalogMutation {
     /// Adds a product with its variants and their first stock. Staff only.
+    #[graphql(guard = "Requires(Permission::WriteCatalog)")]
     async fn product_create(
         &self,
         ctx: &Context<'_>,
@@ -75,6 +73,7 @@ impl CatalogMutation {
     }
 
     /// Changes a product. Each change that is one makes a new `version`. Staff only.
+    #[graphql(guard = "Requires(Permission::WriteCatalog)")]
     async fn product_update(
         &self,
         ctx: &Context<'_>,
@@ -86,6 +85,7 @@ impl CatalogMutation {
 
     /// Changes a variant, which makes a new `version` of its product. Its stock is changed by `inventoryAdjust`. Staff
     /// only.
+    #[graphql(guard = "Requires(Permission::WriteCatalog)")]
     async fn product_variant_update(
         &self,
         ctx: &Context<'_>,
@@ -96,6 +96,7 @@ impl CatalogMutation {
     }
 
     /// Adds a category, as a root or below another one. Staff only.
+    #[graphql(guard = "Requires(Permission::WriteCatalog)")]
     async fn category_create(
         &self,
         ctx: &Context<'_>,

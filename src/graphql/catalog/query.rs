@@ -3,14 +3,14 @@
 use async_graphql::{Context, Object};
 
 use super::connection::{CategoryConnection, ProductConnection};
-use super::inputs::{CategoryBy, ProductBy, ProductFilter, ProductSort, storable};
+use super::inputs::{CategoryBy, ProductBy, ProductFilter, ProductSort};
 use super::{Category, Product};
 use crate::domain::catalog::find;
 use crate::domain::catalog::listing::CategoryRef;
 use crate::graphql::connection::page_args;
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
-use crate::graphql::ids::parse_id;
+use crate::graphql::ids::{parse_id, storable};
 use crate::graphql::loaders::{CategoryById, ProductById, ProductIdBySlug};
 
 #[derive(Debug, Default)]

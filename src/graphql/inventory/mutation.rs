@@ -8,6 +8,7 @@ use crate::domain::permission::Permission;
 use crate::graphql::catalog::{ProductVariant, variant};
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
+use crate::graphql::guard::Requires;
 use crate::graphql::ids::parse_id;
 use crate::graphql::user_error::{UserError, refused};
 
@@ -39,7 +40,6 @@ pub struct InventoryAdjustPayload {
 pub struct InventoryMutation;
 
 async fn change(ctx: &DomainContext, input: InventoryAdjustInput) -> Result<ProductVariant> {
-    ctx.require(Permission::WriteInventory)?;
     let variant_id = parse_id(&input.variant_id, "input.variantId")?;
     let InventoryAdjustInput {
         delta,
@@ -64,6 +64,7 @@ async fn change(ctx: &DomainContext, input: InventoryAdjustInput) -> Result<Prod
 impl InventoryMutation {
     /// Changes how many of a variant are on hand, after a delivery, a loss or a count. Done once for each
     /// `idempotencyKey`, however often it is sent. Staff only.
+    #[graphql(guard = "Requires(Permission::WriteInventory)")]
     async fn inventory_adjust(
         &self,
         ctx: &Context<'_>,

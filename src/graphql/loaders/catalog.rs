@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_graphql::dataloader::Loader as Load;
 
-use super::Loader;
+use super::{Loader, loader};
 use crate::domain::catalog::cache::{Images, Options, Tags, Variants};
 use crate::domain::catalog::listing::{self, Item, Listing, ProductFilter};
 use crate::domain::catalog::{rows, tree};
@@ -14,26 +14,6 @@ use crate::entity::{category, product, product_variant};
 use crate::graphql::error::{ApiError, Result};
 use crate::kernel::id::{CategoryId, ProductId, ProductVariantId};
 use crate::kernel::page::Slice;
-
-/// A key whose values are found by a function of the domain that takes bare ids.
-macro_rules! loader {
-    ($(#[$doc:meta])* $key:ident($id:ty) => $value:ty, $find:path) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        pub struct $key(pub $id);
-
-        impl Load<$key> for Loader {
-            type Value = $value;
-            type Error = ApiError;
-
-            async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, $value>> {
-                let ids: Vec<_> = keys.iter().map(|key| key.0.clone()).collect();
-                let found = $find(&self.context, &ids).await?;
-                Ok(found.into_iter().map(|(id, value)| ($key(id), value)).collect())
-            }
-        }
-    };
-}
 
 loader!(
     /// A product, if the caller may see it.

@@ -1,6 +1,8 @@
 //! Dataloaders: one set for each operation, so that nothing read for one caller is seen by another. The
 //! key's type says which query answers it.
 
+mod accounts;
+mod audit;
 mod catalog;
 mod idle;
 mod inventory;
@@ -10,6 +12,8 @@ use async_graphql::runtime::TokioSpawner;
 
 use crate::domain::context::Context;
 
+pub use accounts::{AddressesByUser, SessionById, SessionsByUser, UserById};
+pub use audit::AuditRecordById;
 pub use catalog::{
     AncestorsByCategory, CategoryById, ChildrenByCategory, ImagesByProduct, OptionsByProduct, PageByCategory,
     ProductById, ProductCountByCategory, ProductIdBySlug, TagsByProduct, VariantById, VariantsByProduct,
@@ -31,3 +35,24 @@ pub(super) fn of(context: Context, idle: &Idle) -> Loaders {
     // The library would send a batch early when it is large, and so one more for each thousand keys.
     DataLoader::new(Loader { context }, TokioSpawner::current(), idle.timer()).max_batch_size(usize::MAX)
 }
+
+/// A key whose values are found by a function of the domain that takes bare ids.
+macro_rules! loader {
+    ($(#[$doc:meta])* $key:ident($id:ty) => $value:ty, $find:path) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub struct $key(pub $id);
+
+        impl Load<$key> for Loader {
+            type Value = $value;
+            type Error = ApiError;
+
+            async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, $value>> {
+                let ids: Vec<_> = keys.iter().map(|key| key.0.clone()).collect();
+                let found = $find(&self.context, &ids).await?;
+                Ok(found.into_iter().map(|(id, value)| ($key(id), value)).collect())
+            }
+        }
+    };
+}
+use loader;

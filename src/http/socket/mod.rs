@@ -7,6 +7,7 @@ mod session;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
@@ -14,7 +15,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use url::{Host, Url};
 
-use super::{Shared, SharedState, auth, reply};
+use super::{Peer, Shared, SharedState, auth, reply};
 use crate::kernel::actor::Origin;
 use crate::kernel::config::Environment;
 
@@ -49,6 +50,7 @@ impl Close {
 
 pub(super) async fn open(
     State(shared): SharedState,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
@@ -64,7 +66,7 @@ pub(super) async fn open(
             return reply::refusal(rejection.status(), "BAD_USER_INPUT", message);
         }
     };
-    let origin = auth::origin(&headers);
+    let origin = auth::origin(&shared, peer.map(|peer| peer.0), &headers);
     let limit = shared.limits().socket_message_bytes;
     upgrade
         .protocols([PROTOCOL])

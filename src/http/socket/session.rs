@@ -17,9 +17,11 @@ use tungstenite::Error as SocketError;
 use super::Close;
 use super::message::{Said, Say};
 use crate::graphql::answer::Answer;
+use crate::graphql::cookies::RefreshCookie;
 use crate::graphql::document::Prepared;
-use crate::graphql::engine::GraphqlRequest;
+use crate::graphql::engine::{self, GraphqlRequest};
 use crate::http::{Shared, auth};
+use crate::infra::token::{TokenError, Verified};
 use crate::kernel::actor::{Actor, Origin};
 
 /// How often a client is asked whether it is still there; one that has not said anything for two of them
@@ -33,11 +35,18 @@ enum Event {
     End,
 }
 
+enum Caller {
+    Nobody,
+    Holder(Verified),
+}
+
 struct Session {
     shared: Arc<Shared>,
     origin: Origin,
-    /// The authorization of `connection_init`, once it has come.
-    caller: Option<Option<String>>,
+    /// Whoever `connection_init` said, once it has come.
+    caller: Option<Caller>,
+    /// When to look again whether the caller's token has expired.
+    look_at: Instant,
     running: SelectAll<Abortable<BoxStream<'static, (String, Event)>>>,
     active: HashMap<String, AbortHandle>,
 }
@@ -46,10 +55,13 @@ struct Session {
 pub(super) async fn run(shared: Arc<Shared>, origin: Origin, socket: &mut WebSocket) -> Option<Close> {
     let init_by = Instant::now() + shared.limits().socket_init_timeout;
     let closing = shared.lifecycle.closing.clone();
+    // From before the token is looked at, so that nothing is missed.
+    let mut revoked = shared.platform().revocations.changes();
     let mut session = Session {
         shared,
         origin,
         caller: None,
+        look_at: init_by,
         running: SelectAll::new(),
         active: HashMap::new(),
     };
@@ -70,6 +82,8 @@ pub(super) async fn run(shared: Arc<Shared>, origin: Origin, socket: &mut WebSoc
             () = sleep_until(init_by), if session.caller.is_none() => {
                 Err(Some(Close::new(4408, "Connection initialisation timeout")))
             }
+            _ = revoked.changed(), if session.holds_token() => session.look(),
+            () = sleep_until(session.look_at), if session.holds_token() => session.look(),
             _ = heartbeat.tick() => {
                 if heard.elapsed() > HEARTBEAT * 2 {
                     return None;
@@ -122,25 +136,37 @@ impl Session {
         if self.caller.is_some() {
             return Err(Some(Close::new(4429, "Too many initialisation requests")));
         }
-        self.caller = Some(authorization);
-        match self.actor() {
-            Some(_) => say(socket, &Say::ConnectionAck).await,
-            None => Err(Some(Close::new(4403, "Forbidden"))),
-        }
+        let caller = authorization.map_or(Ok(Caller::Nobody), |authorization| {
+            auth::bearer(&authorization, self.shared.platform()).map(Caller::Holder)
+        });
+        self.caller = Some(caller.map_err(forbidden)?);
+        self.look()?;
+        say(socket, &Say::ConnectionAck).await
     }
 
-    /// Who is calling, as of now: a token that has expired since counts no more.
-    fn actor(&self) -> Option<Actor> {
-        match self.caller.as_ref()? {
-            None => Some(Actor::Anonymous),
-            Some(authorization) => auth::bearer(authorization, self.shared.platform()).ok(),
+    fn holds_token(&self) -> bool {
+        matches!(self.caller, Some(Caller::Holder(_)))
+    }
+
+    /// Whoever is served for long is shown out when the token comes to its end.
+    fn look(&mut self) -> Step {
+        if let Some(Caller::Holder(token)) = &self.caller {
+            let platform = self.shared.platform();
+            auth::still_counts(token, platform).map_err(forbidden)?;
+            let left = (token.expires_at - platform.clock.now()).to_std();
+            // Not longer than it takes to notice that the machine's clock was set.
+            self.look_at = Instant::now() + left.unwrap_or_default().min(HEARTBEAT);
         }
+        Ok(())
     }
 
     async fn subscribe(&mut self, socket: &mut WebSocket, id: String, request: GraphqlRequest) -> Step {
-        if self.caller.is_none() {
-            return Err(Some(Close::new(4401, "Unauthorized")));
-        }
+        self.look()?;
+        let actor = match &self.caller {
+            None => return Err(Some(Close::new(4401, "Unauthorized"))),
+            Some(Caller::Nobody) => Actor::Anonymous,
+            Some(Caller::Holder(token)) => auth::actor(token),
+        };
         if self.active.contains_key(&id) {
             return Err(Some(Close::new(
                 4409,
@@ -152,20 +178,10 @@ impl Session {
             let message = format!("No more than {most} operations at once run on one socket.");
             Err(Answer::refused("THROTTLED", message))
         } else {
-            match self.actor() {
-                None => Err(Answer::refused(
-                    "UNAUTHENTICATED",
-                    "The access token has expired.",
-                )),
-                Some(actor) => self
-                    .shared
-                    .engine
-                    .prepare(&actor, request)
-                    .map(|prepared| (actor, prepared)),
-            }
+            self.shared.engine.prepare(&actor, request)
         };
         match prepared {
-            Ok((actor, prepared)) => {
+            Ok(prepared) => {
                 self.start(id, actor, prepared);
                 Ok(())
             }
@@ -239,9 +255,24 @@ fn answers(
     origin: Origin,
     prepared: Prepared,
 ) -> BoxStream<'static, Answer> {
-    async move { shared.engine.run(actor, origin, prepared).await }
+    let caller = engine::Caller {
+        actor,
+        origin,
+        // No answer on a socket can carry one.
+        refresh_cookie: RefreshCookie::default(),
+    };
+    async move { shared.engine.run(caller, prepared).await }
         .into_stream()
         .boxed()
+}
+
+/// Which of its ends the token came to is said: after an expiry a client refreshes, and opens another socket.
+fn forbidden(error: TokenError) -> Option<Close> {
+    let reason = match error {
+        TokenError::Invalid => "Forbidden".to_owned(),
+        TokenError::Expired | TokenError::Revoked => format!("Forbidden: {error}"),
+    };
+    Some(Close::new(4403, reason))
 }
 
 async fn say(socket: &mut WebSocket, message: &Say<'_>) -> Step {

@@ -1,6 +1,7 @@
 //! The database: three handles to read and write by, and the one way to open a transaction.
 
 mod connect;
+pub mod keyset;
 pub mod lock;
 pub mod schema;
 mod stopwatch;

@@ -3,13 +3,17 @@
 //! Read from the environment, then a `.env` file (development only), then `souk.toml`; the first that has a
 //! setting wins. A name or value that is not understood stops the start.
 
+mod accounts;
 mod parse;
 mod settings;
 mod source;
+mod token;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
@@ -38,6 +42,8 @@ pub struct Config {
     pub http: HttpConfig,
     pub database: DatabaseConfig,
     pub token: TokenConfig,
+    pub accounts: AccountsConfig,
+    pub password: PasswordConfig,
     pub shop: ShopConfig,
     pub cache: CacheConfig,
     pub limits: LimitsConfig,
@@ -50,6 +56,8 @@ pub struct HttpConfig {
     pub public_url: Url,
     /// Origins of web pages that may call the API; `*` is not accepted.
     pub cors_origins: Vec<String>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// How long requests are still accepted after a signal to stop, while readiness already says no, so
     /// that a load balancer can notice.
     pub shutdown_delay: Duration,
@@ -73,10 +81,61 @@ pub struct DatabaseConfig {
 
 #[derive(Clone, Debug)]
 pub struct TokenConfig {
-    /// Signs and verifies access tokens. None in development: one is made and kept.
-    pub secret: Option<SecretString>,
-    /// An older secret that still verifies, while tokens signed with it are around.
-    pub previous_secret: Option<SecretString>,
+    pub keys: KeyConfig,
+    /// No token counts for longer, whatever it says itself.
+    pub longest_life: Duration,
+    /// Who signs, and for whom: a token of another system that happens to share the key is not ours.
+    pub issuer: String,
+    pub audience: String,
+}
+
+/// What signs and verifies access tokens: keys of one algorithm. The previous one only verifies.
+#[derive(Clone, Debug)]
+pub enum KeyConfig {
+    /// HS256. Without a current one, development makes and keeps one.
+    Secret {
+        current: Option<SecretString>,
+        previous: Option<SecretString>,
+    },
+    /// EdDSA, by Ed25519.
+    Pair {
+        current: Box<SigningKey>,
+        previous: Option<VerifyingKey>,
+    },
+}
+
+/// How people stay signed in, and how often they may try to.
+#[derive(Clone, Debug)]
+pub struct AccountsConfig {
+    /// Too long, and what has been taken back must be remembered for longer; too short, and clients do little but refresh.
+    pub access_token_life: Duration,
+    /// How long a session goes on unused.
+    pub refresh_token_life: Duration,
+    /// How long a client that lost an answer may ask for the same refresh again.
+    pub refresh_grace: Duration,
+    /// Failed attempts to sign in from one address; None for any number.
+    pub attempts: Option<Rate>,
+    /// Whether the accounts of the demo shop, whose passwords everybody knows, may sign in.
+    pub demo: bool,
+}
+
+/// So many in so long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    pub count: u32,
+    pub per: Duration,
+}
+
+/// How passwords are hashed (argon2id): what it costs an attacker, and this machine.
+#[derive(Clone, Debug)]
+pub struct PasswordConfig {
+    pub memory_kib: u32,
+    pub iterations: u32,
+    pub lanes: u32,
+    /// How many are hashed at once: each takes a core and its memory.
+    pub threads: usize,
+    /// How many may wait for that; further ones are refused.
+    pub queue: usize,
 }
 
 #[derive(Clone, Debug)]

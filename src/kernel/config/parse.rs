@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::Rate;
+
 /// A setting that cannot be used, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
@@ -68,6 +70,22 @@ pub fn duration(name: &str, text: &str) -> Result<Duration, ConfigError> {
                 format!("{text:?} is not a duration such as 500ms, 30s, 15m, 2h or 7d"),
             )
         })
+}
+
+/// So many in so long, such as `20/15m`; None for `off`.
+pub(super) fn rate(name: &str, text: &str) -> Result<Option<Rate>, ConfigError> {
+    let text = text.trim();
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(None);
+    }
+    let bad = || ConfigError::bad(name, format!("{text:?} is neither off nor a rate such as 20/15m"));
+    let (count, per) = text.split_once('/').ok_or_else(bad)?;
+    let count: u32 = count.trim().parse().map_err(|_| bad())?;
+    let per = duration(name, per).map_err(|_| bad())?;
+    if count == 0 || per.is_zero() {
+        return Err(bad());
+    }
+    Ok(Some(Rate { count, per }))
 }
 
 /// A number of bytes: `65536`, `64KiB`, `1MiB`.

@@ -1,15 +1,19 @@
 //! The list of settings, and how each is read.
 
+use std::net::IpAddr;
 use std::str::FromStr;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
+use super::accounts;
 use super::parse::{self, ConfigError};
 use super::source::Source;
+use super::token::token;
 use super::{
     CacheConfig, Config, DatabaseConfig, Environment, HttpConfig, LimitsConfig, LogConfig, LogFormat,
-    ShopConfig, TokenConfig,
+    ShopConfig,
 };
 use crate::kernel::money::Currency;
 
@@ -34,6 +38,7 @@ settings! {
     "SOUK_LISTEN", "127.0.0.1:8080", "address and port to listen on";
     "SOUK_PUBLIC_URL", "", "the address that browsers use; by default localhost and the port of SOUK_LISTEN";
     "SOUK_CORS_ORIGINS", "", "comma-separated origins of web pages that may call the API";
+    "SOUK_TRUSTED_PROXIES", "", "comma-separated addresses or networks of proxies whose X-Forwarded-For is believed";
     "SOUK_INTROSPECTION", "", "whether clients may read the schema; by default only in development";
     "SOUK_SHUTDOWN_DELAY", "0s", "how long requests are still accepted after a signal to stop, while /health/ready says no";
     "SOUK_SHUTDOWN_GRACE", "30s", "how long requests in flight may finish after a signal to stop";
@@ -41,8 +46,21 @@ settings! {
     "DATABASE_REPLICA_URL", "", "a PostgreSQL replica for reads that may lag";
     "SOUK_DATABASE_CONNECTIONS", "10", "connections that read (PostgreSQL: of the whole pool)";
     "SOUK_AUTO_MIGRATE", "", "whether `serve` migrates the database; by default SQLite only";
-    "SOUK_JWT_SECRET", "", "signs access tokens; at least 32 bytes. Development makes one and keeps it in souk.secret";
+    "SOUK_JWT_SECRET", "", "signs access tokens (HS256); at least 32 bytes. Development makes one and keeps it in souk.secret";
     "SOUK_JWT_PREVIOUS_SECRET", "", "an older secret that still verifies while its tokens are around";
+    "SOUK_JWT_PRIVATE_KEY", "", "an Ed25519 key (PKCS#8 PEM, newlines may be \\n) that signs instead of the secret (EdDSA)";
+    "SOUK_JWT_PREVIOUS_PUBLIC_KEY", "", "the public half (PEM) of an older key that still verifies while its tokens are around";
+    "SOUK_JWT_ISSUER", "", "the issuer of access tokens; by default the origin of SOUK_PUBLIC_URL";
+    "SOUK_JWT_AUDIENCE", "souk", "the audience of access tokens";
+    "SOUK_ACCESS_TOKEN_LIFE", "15m", "how long an access token is good for; 1h at most in production";
+    "SOUK_REFRESH_TOKEN_LIFE", "7d", "how long a session goes on unused";
+    "SOUK_REFRESH_GRACE", "10s", "how long a client that lost the answer to a refresh may ask for it again";
+    "SOUK_RATE_LIMIT_AUTH", "20/15m", "failed attempts to sign in from one address; `off` for any number";
+    "SOUK_PASSWORD_MEMORY", "19MiB", "memory that hashing a password takes (argon2id)";
+    "SOUK_PASSWORD_ITERATIONS", "2", "how often that memory is gone through; in production memory times iterations is 35MiB at least";
+    "SOUK_PASSWORD_LANES", "1", "lanes of argon2id";
+    "SOUK_PASSWORD_THREADS", "", "passwords hashed at once; by default half the processors, and at least 1";
+    "SOUK_PASSWORD_QUEUE", "200", "passwords that may wait to be hashed (THROTTLED beyond)";
     "SOUK_SHOP_NAME", "Souk", "the name of the shop";
     "SOUK_CURRENCY", "USD", "the currency that the shop sells in (ISO 4217)";
     "SOUK_CACHE_BYTES", "64MiB", "memory for hot catalog reads; 0 switches the cache off";
@@ -78,7 +96,6 @@ settings! {
 pub(super) const LATER: &[&str] = &[
     "REDIS_URL",
     "SOUK_ORDER_HOLD",
-    "SOUK_RATE_LIMIT_AUTH",
     "SOUK_RATE_LIMIT_PAYMENTS",
     "SOUK_RATE_LIMIT_API",
     "SOUK_RATE_LIMIT_STAFF",
@@ -99,13 +116,11 @@ pub(super) const LATER: &[&str] = &[
     "MPESA_API_BASE",
 ];
 
-const MIN_SECRET_BYTES: usize = 32;
-
-struct Reader<'a>(&'a Source);
+pub(super) struct Reader<'a>(&'a Source);
 
 impl Reader<'_> {
     /// The value that was set, or the default of the list.
-    fn text(&self, name: &str) -> &str {
+    pub(super) fn text(&self, name: &str) -> &str {
         let default = SETTINGS
             .iter()
             .find(|setting| setting.name == name)
@@ -113,11 +128,11 @@ impl Reader<'_> {
         self.0.get(name).unwrap_or(default)
     }
 
-    fn optional(&self, name: &str) -> Option<&str> {
+    pub(super) fn optional(&self, name: &str) -> Option<&str> {
         Some(self.text(name)).filter(|text| !text.is_empty())
     }
 
-    fn number<T: FromStr + PartialOrd + From<u8>>(&self, name: &str) -> Result<T, ConfigError> {
+    pub(super) fn number<T: FromStr + PartialOrd + From<u8>>(&self, name: &str) -> Result<T, ConfigError> {
         let number: T = parse::value(name, self.text(name), "a whole number of at least 1")?;
         if number < T::from(1) {
             return Err(ConfigError::bad(name, "must be at least 1"));
@@ -125,12 +140,12 @@ impl Reader<'_> {
         Ok(number)
     }
 
-    fn bytes(&self, name: &str) -> Result<usize, ConfigError> {
+    pub(super) fn bytes(&self, name: &str) -> Result<usize, ConfigError> {
         let bytes = parse::bytes(name, self.text(name))?;
         usize::try_from(bytes).map_err(|_| ConfigError::bad(name, "is more than this machine can count"))
     }
 
-    fn duration(&self, name: &str) -> Result<std::time::Duration, ConfigError> {
+    pub(super) fn duration(&self, name: &str) -> Result<std::time::Duration, ConfigError> {
         parse::duration(name, self.text(name))
     }
 
@@ -152,11 +167,15 @@ pub(super) fn read(source: &Source) -> Result<Config, ConfigError> {
             ));
         }
     };
+    let http = http(&reader, environment)?;
+    let accounts = accounts::accounts(&reader, environment)?;
     Ok(Config {
         environment,
-        http: http(&reader, environment)?,
+        token: token(&reader, environment, &http.public_url, accounts.access_token_life)?,
+        http,
         database: database(&reader)?,
-        token: token(&reader, environment)?,
+        accounts,
+        password: accounts::password(&reader, environment)?,
         shop: shop(&reader)?,
         cache: CacheConfig {
             bytes: parse::bytes("SOUK_CACHE_BYTES", reader.text("SOUK_CACHE_BYTES"))?,
@@ -190,6 +209,7 @@ fn http(reader: &Reader<'_>, environment: Environment) -> Result<HttpConfig, Con
         listen,
         public_url,
         cors_origins: cors_origins(reader)?,
+        trusted_proxies: trusted_proxies(reader)?,
         shutdown_delay: reader.duration("SOUK_SHUTDOWN_DELAY")?,
         shutdown_grace: reader.duration("SOUK_SHUTDOWN_GRACE")?,
         introspection: reader.switch("SOUK_INTROSPECTION", environment == Environment::Development)?,
@@ -209,6 +229,23 @@ fn cors_origins(reader: &Reader<'_>) -> Result<Vec<String>, ConfigError> {
                 "SOUK_CORS_ORIGINS",
                 format!("{origin:?} is not an origin such as https://shop.example"),
             )),
+        })
+        .collect()
+}
+
+fn trusted_proxies(reader: &Reader<'_>) -> Result<Vec<IpNet>, ConfigError> {
+    let networks = reader
+        .text("SOUK_TRUSTED_PROXIES")
+        .split(',')
+        .map(str::trim)
+        .filter(|network| !network.is_empty());
+    networks
+        .map(|text| {
+            let address = || text.parse::<IpAddr>().map(IpNet::from);
+            text.parse::<IpNet>().or_else(|_| address()).map_err(|_| {
+                let reason = format!("{text:?} is neither an address nor a network such as 10.0.0.0/8");
+                ConfigError::bad("SOUK_TRUSTED_PROXIES", reason)
+            })
         })
         .collect()
 }
@@ -253,44 +290,6 @@ fn connections(reader: &Reader<'_>) -> Result<u32, ConfigError> {
 
 fn is_postgres(url: &str) -> bool {
     url.starts_with("postgres://") || url.starts_with("postgresql://")
-}
-
-fn token(reader: &Reader<'_>, environment: Environment) -> Result<TokenConfig, ConfigError> {
-    let secret = |name: &str| match reader.optional(name) {
-        None => Ok(None),
-        Some(text) if text.len() < MIN_SECRET_BYTES => Err(ConfigError::bad(
-            name,
-            format!("must have at least {MIN_SECRET_BYTES} bytes"),
-        )),
-        // One letter over and over, or a phrase out of a manual, is no secret.
-        Some(text) if weak(text) => Err(ConfigError::bad(
-            name,
-            "is easy to guess: take 32 random bytes, e.g. of `openssl rand -hex 32`",
-        )),
-        Some(text) => Ok(Some(SecretString::from(text))),
-    };
-    let current = secret("SOUK_JWT_SECRET")?;
-    if current.is_none() && environment == Environment::Production {
-        return Err(ConfigError::bad(
-            "SOUK_JWT_SECRET",
-            "must be set in production: 32 random bytes, e.g. of `openssl rand -hex 32`",
-        ));
-    }
-    Ok(TokenConfig {
-        secret: current,
-        previous_secret: secret("SOUK_JWT_PREVIOUS_SECRET")?,
-    })
-}
-
-fn weak(secret: &str) -> bool {
-    let mut letters: Vec<char> = secret.chars().collect();
-    letters.sort_unstable();
-    letters.dedup();
-    let lower = secret.to_ascii_lowercase();
-    letters.len() < 8
-        || ["changeme", "change-me", "password", "secret-secret", "your-"]
-            .iter()
-            .any(|w| lower.contains(w))
 }
 
 fn shop(reader: &Reader<'_>) -> Result<ShopConfig, ConfigError> {
@@ -400,8 +399,8 @@ mod tests {
             ("SOUK_DATABASE_CONNECTIONS", "99999999"),
             ("SOUK_LOG", "loud"),
             ("SOUK_AUTO_MIGRATE", "si"),
-            ("SOUK_JWT_SECRET", "short"),
-            ("SOUK_JWT_SECRET", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+            ("SOUK_TRUSTED_PROXIES", "10.0.0.0/8, proxy.example"),
+            ("SOUK_TRUSTED_PROXIES", "10.0.0.0/33"),
             ("SOUK_CURRENCY", "EURO"),
             ("SOUK_CACHE_BYTES", "lots"),
             ("SOUK_LIMIT_BODY_BYTES", "1MB"),
@@ -424,16 +423,14 @@ mod tests {
     }
 
     #[test]
-    fn production_asks_for_a_secret_and_hides_the_schema() {
+    fn production_hides_the_schema() {
+        let secret = ("SOUK_JWT_SECRET", "f2b7c0d94e6a18355d7fa1c3b8e09264");
         assert!(
-            with(&[("SOUK_ENV", "production")])
-                .unwrap_err()
-                .to_string()
-                .starts_with("SOUK_JWT_SECRET")
+            !with(&[("SOUK_ENV", "production"), secret])
+                .unwrap()
+                .http
+                .introspection
         );
-        let secret = "f2b7c0d94e6a18355d7fa1c3b8e09264";
-        let config = with(&[("SOUK_ENV", "production"), ("SOUK_JWT_SECRET", secret)]).unwrap();
-        assert!(!config.http.introspection);
     }
 
     #[test]

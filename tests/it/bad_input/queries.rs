@@ -52,6 +52,22 @@ pub(super) fn operations() -> Vec<Operation> {
             rows: [pages(), filters(), sorts(), cursors()].into_iter().flatten().collect(),
         },
         Operation {
+            field: "Query.users",
+            answered_at: &["users"],
+            document: "query($filter: UserFilter, $first: Int, $after: String, $last: Int, $before: String) {
+                users(filter: $filter, first: $first, after: $after, last: $last, before: $before) { totalCount nodes { id } } }",
+            variables: json!({}),
+            rows: [pages(), users()].into_iter().flatten().collect(),
+        },
+        Operation {
+            field: "Query.auditLog",
+            answered_at: &["auditLog"],
+            document: "query($filter: AuditLogFilter, $first: Int, $after: String, $last: Int, $before: String) {
+                auditLog(filter: $filter, first: $first, after: $after, last: $last, before: $before) { totalCount nodes { id } } }",
+            variables: json!({}),
+            rows: [pages(), records()].into_iter().flatten().collect(),
+        },
+        Operation {
             field: "Category.products",
             answered_at: &["category", "products"],
             document: "query($filter: ProductFilter, $sort: ProductSort, $first: Int, $after: String, $last: Int, $before: String) {
@@ -167,6 +183,45 @@ fn pages() -> Vec<Row> {
         row("before", "nonsense", BadArgument),
         row("before", "@cursorOfNothing", BadArgument),
     ]
+}
+
+fn users() -> Vec<Row> {
+    let email = "filter.email";
+    let mut rows = vec![
+        row("after", "@cursorOfUsersByNumber", BadArgument),
+        row("before", "@cursorOfUsersByNumber", BadArgument),
+        row("filter", "ann@example.com", WrongType),
+        row("filter.name", "Ann", WrongTypeAt("filter")),
+        row(email, 5, WrongType),
+        row(email, json!(["ann@example.com"]), WrongType),
+        row("filter.role", "KING", WrongType),
+        row("filter.role", json!(["STAFF"]), WrongType),
+        row(email, "x".repeat(100_000), BadArgument),
+    ];
+    rows.extend(["", "ann", "%", "ann@example.com\u{0}"].map(|text| row(email, text, BadArgument)));
+    rows
+}
+
+fn records() -> Vec<Row> {
+    let mut rows = vec![
+        row("after", "@cursorOfRecordsByText", BadArgument),
+        row("before", "@cursorOfRecordsByText", BadArgument),
+        row("filter", "productCreate", WrongType),
+        row("filter.who", "ann", WrongTypeAt("filter")),
+        row("filter.actor", 5, WrongType),
+        row("filter.actor", "\u{0}", BadArgument),
+        row("filter.action", json!([true]), WrongType),
+        row("filter.action", "a\u{0}", BadArgument),
+        row("filter.subjectId", true, WrongType),
+        row("filter.subjectId", "product_\u{0}", BadArgument),
+    ];
+    for path in ["filter.since", "filter.until"] {
+        rows.extend(
+            ["", "yesterday", "2026-03-01", "2026-13-01T00:00:00Z"].map(|text| row(path, text, WrongType)),
+        );
+        rows.push(row(path, 1_772_000_000, WrongType));
+    }
+    rows
 }
 
 /// Cursors that look right.

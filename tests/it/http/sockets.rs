@@ -1,10 +1,11 @@
 //! graphql-transport-ws, event by event, over real sockets.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use souk::kernel::actor::Role;
+use souk::kernel::id::SessionId;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -12,7 +13,8 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::{CREATE, hold};
-use crate::support::{Server, Shop};
+use crate::accounts::revocations::{revoke, sign_up};
+use crate::support::{Server, Shop, user_of};
 
 struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
@@ -48,13 +50,18 @@ impl Socket {
         socket
     }
 
-    async fn ready_as(server: &Server, authorization: &str) -> Self {
+    /// Opened, and greeted with a token.
+    async fn of(server: &Server, token: &str) -> Self {
         let mut socket = Self::open(server).await;
-        socket
-            .say(json!({"type": "connection_init", "payload": {"authorization": authorization}}))
-            .await;
+        socket.greet(token).await;
         assert_eq!(socket.hear().await, json!({"type": "connection_ack"}));
         socket
+    }
+
+    async fn greet(&mut self, token: &str) {
+        let payload = json!({"authorization": format!("Bearer {token}")});
+        self.say(json!({"type": "connection_init", "payload": payload}))
+            .await;
     }
 
     async fn send(&mut self, message: Message) {
@@ -93,6 +100,8 @@ impl Socket {
 fn subscribe(id: &str, query: &str) -> Value {
     json!({"type": "subscribe", "id": id, "payload": {"query": query}})
 }
+
+const REVOKED: &str = "Forbidden: The access token no longer counts: refresh it, or sign in again.";
 
 const ASK: &str = "{ __typename }";
 
@@ -180,23 +189,109 @@ both! {
             socket.say(json!({"type": "connection_init", "payload": {"authorization": authorization}})).await;
             assert_eq!(socket.closed().await, (4403, "Forbidden".to_owned()), "{authorization}");
         }
-        let mut staff = Socket::ready_as(&server, &format!("Bearer {}", shop.token(Role::Staff))).await;
+        let mut staff = Socket::of(&server, &shop.token(Role::Staff)).await;
         let statuses = "{ products(first: 1, filter: {statuses: [DRAFT]}) { totalCount } }";
         staff.say(subscribe("a", statuses)).await;
         assert_eq!(staff.hear().await["payload"]["data"]["products"]["totalCount"], 0);
         server.stop().await;
     }
 
+    async fn sockets_of_a_session_are_closed_with_it_and_no_others(shop: &Shop) {
+        let server = shop.serve(&[]).await;
+        let token = |name: &str| shop.token_of(name, Role::Customer);
+        let mut ann = [Socket::of(&server, &token("ann")).await, Socket::of(&server, &token("ann")).await];
+        let mut ben = Socket::of(&server, &token("ben")).await;
+        let mut cat = Socket::of(&server, &token("cat")).await;
+        let mut nobody = Socket::ready(&server).await;
+        let begun = Instant::now();
+        server.platform.revocations.end(&[SessionId(user_of("ann").0)], shop.now());
+        for socket in &mut ann {
+            assert_eq!(socket.closed().await, (4403, REVOKED.to_owned()));
+        }
+        server.platform.revocations.role_changed(user_of("ben"), Role::Staff, shop.now());
+        assert_eq!(ben.closed().await, (4403, REVOKED.to_owned()));
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+        for socket in [&mut cat, &mut nobody] {
+            socket.say(subscribe("a", ASK)).await;
+            assert_eq!(socket.hear().await["type"], "next");
+        }
+        // Nor is another one opened.
+        for token in [token("ann"), token("ben")] {
+            let mut socket = Socket::open(&server).await;
+            socket.greet(&token).await;
+            assert_eq!(socket.closed().await, (4403, REVOKED.to_owned()));
+        }
+        server.stop().await;
+    }
+
+    async fn a_socket_is_closed_by_what_another_instance_revokes(shop: &Shop) {
+        let server = shop.serve(&[]).await;
+        sign_up(shop, "ann").await;
+        let mut socket = Socket::of(&server, &shop.token_of("ann", Role::Customer)).await;
+        revoke(shop, "ann", shop.now()).await;
+        let closed = tokio::time::timeout(Duration::from_secs(6), socket.closed()).await;
+        assert_eq!(closed.unwrap(), (4403, REVOKED.to_owned()));
+        server.stop().await;
+    }
+
+    async fn a_socket_ends_with_its_token(shop: &Shop) {
+        let server = shop.serve(&[]).await;
+        // Its clock stands a second before the end, and goes on when a second has passed.
+        server.clock.advance(chrono::Duration::seconds(15 * 60 - 1));
+        let mut socket = Socket::of(&server, &shop.token(Role::Customer)).await;
+        let mut asking = Socket::of(&server, &shop.token(Role::Customer)).await;
+        server.clock.advance(chrono::Duration::seconds(1));
+        let begun = Instant::now();
+        asking.say(subscribe("a", ASK)).await;
+        let expired = (4403, "Forbidden: The access token has expired.".to_owned());
+        assert_eq!(asking.closed().await, expired);
+        assert_eq!(socket.closed().await, expired);
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+        let mut late = Socket::open(&server).await;
+        late.greet(&shop.token(Role::Customer)).await;
+        assert_eq!(late.closed().await, expired);
+        server.stop().await;
+    }
+
+    /// Signing in over a socket: the tokens are in the body, whatever the client asks, and the address is that of the client.
+    async fn a_socket_has_an_address_and_no_cookies(shop: &Shop) {
+        let server = shop.serve(&[("SOUK_TRUSTED_PROXIES", "127.0.0.0/8")]).await;
+        let headers = [
+            ("sec-websocket-protocol", "graphql-transport-ws"),
+            ("x-forwarded-for", "6.6.6.6, 203.0.113.7"),
+            ("souk-refresh-token", "cookie"),
+            ("cookie", "__Host-souk-refresh=souk_rt_x"),
+        ];
+        let mut socket = Socket::open_with(&server, &headers).await.unwrap();
+        socket.say(json!({"type": "connection_init"})).await;
+        assert_eq!(socket.hear().await["type"], "connection_ack");
+        let register = r#"mutation { accountRegister(input: {email: "ann@x.example", password: "tunnel-7-marmalade", name: "Ann"}) { tokens { accessToken refreshToken } } }"#;
+        socket.say(subscribe("a", register)).await;
+        let next = socket.hear().await;
+        let tokens = &next["payload"]["data"]["accountRegister"]["tokens"];
+        assert!(tokens["refreshToken"].as_str().unwrap().starts_with("souk_rt_"), "{next}");
+        assert_eq!(shop.rows("SELECT ip_address FROM session").await, [["203.0.113.7"]]);
+        let access = tokens["accessToken"].as_str().unwrap();
+        let bearer = format!("Bearer {access}");
+        let mut hers = Socket::of(&server, access).await;
+        // Signing out by any way closes the session's sockets on this instance at once.
+        let body = json!({"query": "mutation { sessionRevoke { userErrors { code } } }"}).to_string();
+        let answer = server.post(&[("authorization", &bearer)], &body).await;
+        assert!(answer.contains(r#""userErrors":[]"#), "{answer}");
+        assert_eq!(hers.closed().await, (4403, REVOKED.to_owned()));
+        server.stop().await;
+    }
+
     async fn an_id_is_used_once_at_a_time_and_operations_are_counted(shop: &Shop) {
         let server = shop.serve(&[("SOUK_LIMIT_SOCKET_OPERATIONS", "2")]).await;
-        let bearer = format!("Bearer {}", shop.token(Role::Staff));
+        let token = shop.token(Role::Staff);
         let held = hold(shop).await;
-        let mut socket = Socket::ready_as(&server, &bearer).await;
+        let mut socket = Socket::of(&server, &token).await;
         for id in ["a", "a"] {
             socket.say(subscribe(id, CREATE)).await;
         }
         assert_eq!(socket.closed().await, (4409, "Subscriber for a already exists".to_owned()));
-        let mut socket = Socket::ready_as(&server, &bearer).await;
+        let mut socket = Socket::of(&server, &token).await;
         for id in ["a", "b", "c"] {
             socket.say(subscribe(id, CREATE)).await;
         }

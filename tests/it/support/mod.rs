@@ -21,7 +21,7 @@ mod goods;
 mod shop;
 
 pub(crate) use database::{Kind, TestDatabase};
-pub(crate) use goods::{product, variant};
+pub(crate) use goods::{GoodsBuilder, product, variant};
 pub(crate) use shop::{As, Reply, Server, Shop, user_of};
 
 /// Defines tests that run on both databases, each time with a new, migrated and empty one.

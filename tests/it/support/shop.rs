@@ -10,20 +10,22 @@ use axum::http::request::Builder;
 use axum::http::{HeaderMap, Request, StatusCode};
 use chrono::{DateTime, Utc};
 use http_body_util::BodyExt as _;
-use sea_orm::{ConnectionTrait as _, DbErr};
+use sea_orm::{ActiveValue::Set, ConnectionTrait as _, DbErr, EntityTrait as _};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use souk::app::App;
 use souk::domain::catalog::insert::{NewProduct, insert_products};
 use souk::domain::catalog::shelves::insert_category;
 use souk::domain::context::Platform;
+use souk::entity::user_account;
 use souk::infra::db::Db;
 use souk::infra::token::Holder;
 use souk::kernel::actor::{Actor, Role};
 use souk::kernel::clock::{Clock as _, ManualClock};
 use souk::kernel::config::{Config, Source};
 use souk::kernel::id::{CategoryId, ProductId, SessionId, UserId};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -38,6 +40,7 @@ pub(crate) enum As {
     Anonymous,
     Customer,
     Staff,
+    Admin,
 }
 
 impl As {
@@ -46,6 +49,7 @@ impl As {
             Self::Anonymous => None,
             Self::Customer => Some(Role::Customer),
             Self::Staff => Some(Role::Staff),
+            Self::Admin => Some(Role::Admin),
         }
     }
 }
@@ -77,8 +81,12 @@ impl Shop {
             ("SOUK_DATABASE_CONNECTIONS", "5"),
             ("SOUK_JWT_SECRET", "0e1c87b3a95d42f6b8d7c1e05f3a2946"),
         ];
+        // Hashing as it should be would be most of what the tests do; production insists on it.
+        let cheap = [("SOUK_PASSWORD_MEMORY", "64KiB")];
+        let production = settings.contains(&("SOUK_ENV", "production"));
         let settings = defaults
             .iter()
+            .chain(cheap.iter().filter(|_| !production))
             .chain(settings)
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let source = Source::read(settings, Path::new("/nonexistent")).unwrap();
@@ -158,9 +166,15 @@ impl Shop {
 
     /// Runs an operation; the answer is the whole body, `data` and `errors`.
     pub(crate) async fn graphql(&self, caller: As, document: &str, variables: Value) -> Value {
+        let token = caller.role().map(|role| self.token(role));
+        self.graphql_with(token.as_deref(), document, variables).await
+    }
+
+    /// The same with this access token.
+    pub(crate) async fn graphql_with(&self, token: Option<&str>, document: &str, variables: Value) -> Value {
         let body = json!({ "query": document, "variables": variables }).to_string();
-        let bearer = caller.role().map(|role| format!("Bearer {}", self.token(role)));
-        let mut headers = vec![("content-type", "application/json")];
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let mut headers = vec![("content-type", "application/json"), ("user-agent", "souk tests")];
         headers.extend(bearer.iter().map(|bearer| ("authorization", bearer.as_str())));
         self.post(&headers, body).await.json()
     }
@@ -182,13 +196,21 @@ impl Shop {
     /// Another instance that listens on a port of its own, for what needs a network: sockets, slow
     /// clients, stopping.
     pub(crate) async fn serve(&self, settings: &[(&str, &str)]) -> Server {
-        let app = self.beside(settings).await.app;
+        let Self {
+            app, clock, platform, ..
+        } = self.beside(settings).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
         let task = tokio::spawn(async move { app.serve(listener, stopped).await.unwrap() });
-        Server { address, stop, task }
+        Server {
+            address,
+            clock,
+            platform,
+            stop,
+            task,
+        }
     }
 
     /// Puts products into the shop, as the system itself.
@@ -209,6 +231,29 @@ impl Shop {
         let txn = self.db().begin().await.unwrap();
         let slug = souk::kernel::text::slugify(name, 200);
         let id = insert_category(&txn, name, &slug, parent, self.now())
+            .await
+            .unwrap();
+        txn.commit().await.unwrap();
+        id
+    }
+
+    /// Gives the user that tests call by this name an account, which nobody can sign in to.
+    pub(crate) async fn add_user(&self, name: &str, role: Role) -> UserId {
+        let (id, email) = (user_of(name), format!("{name}@example.com"));
+        let row = user_account::ActiveModel {
+            id: Set(id),
+            email: Set(email.clone()),
+            email_key: Set(email),
+            name: Set(name.to_owned()),
+            role: Set(role.into()),
+            password_hash: Set("none".to_owned()),
+            role_changed_at: Set(None),
+            created_at: Set(self.now()),
+            updated_at: Set(self.now()),
+        };
+        let txn = self.db().begin().await.unwrap();
+        user_account::Entity::insert(row)
+            .exec_without_returning(&txn)
             .await
             .unwrap();
         txn.commit().await.unwrap();
@@ -267,11 +312,32 @@ impl Reply {
 /// A server on a port. Dropped, it is cut off; stopped, it finishes first.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) platform: Arc<Platform>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Server {
+    /// Sends a request to the API over a connection of its own; the answer as it came.
+    pub(crate) async fn post(&self, headers: &[(&str, &str)], body: &str) -> String {
+        let mut lines = format!(
+            "POST /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
+            body.len()
+        );
+        for (name, value) in headers {
+            lines.push_str(&format!("{name}: {value}\r\n"));
+        }
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let mut answer = Vec::new();
+        stream
+            .write_all(format!("{lines}\r\n{body}").as_bytes())
+            .await
+            .unwrap();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8(answer).unwrap()
+    }
+
     /// What SIGTERM does; returns when the last request has been answered.
     pub(crate) async fn stop(self) {
         self.stop.cancel();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::batches::{self, Batch};
@@ -15,6 +16,7 @@ use super::plan::{self, Plan, Rules};
 use super::product::FileProduct;
 use super::report::{Note, Report, Tally};
 use super::write::Writer;
+use crate::domain::audit::record::{Deed, record};
 use crate::domain::context::Context;
 use crate::domain::permission::Permission;
 use crate::infra::db::lock;
@@ -47,7 +49,7 @@ pub trait Watch: Send {
 
 impl Watch for () {}
 
-/// Imports a product file of Shopify.
+/// Imports a product file of Shopify. However it ends, the audit log says so, unless it was a dry run.
 ///
 /// # Errors
 /// When the file cannot be read or is none of Shopify's, when the caller is not staff, and when the
@@ -58,6 +60,55 @@ pub async fn import(
     watch: &mut dyn Watch,
 ) -> Result<Report, ExchangeError> {
     context.require(Permission::WriteCatalog)?;
+    let mut run = Run {
+        context,
+        import,
+        watch,
+        report: Report::default(),
+        shelves: Shelves::default(),
+    };
+    let outcome = go(&mut run).await;
+    let mut report = run.report;
+    let recorded = match import.dry_run {
+        true => Ok(()),
+        false => remember(context, deed(import, &report, outcome.is_ok())).await,
+    };
+    outcome?;
+    recorded?;
+    report.rejected_rows.sort();
+    report.warnings.sort();
+    Ok(report)
+}
+
+async fn remember(context: &Context, deed: Deed) -> Result<()> {
+    let txn = context.db().begin().await?;
+    record(&txn, context, deed).await?;
+    Ok(txn.commit().await?)
+}
+
+/// One record for the whole run: its products are too many for one each.
+fn deed(import: &Import, report: &Report, finished: bool) -> Deed {
+    let file = import
+        .path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    Deed {
+        action: "importShopify",
+        after: Some(json!({
+            "file": file,
+            "currencyCode": import.currency.code(),
+            "finished": finished,
+            "rows": report.rows,
+            "products": report.products,
+            "variants": report.variants,
+            "images": report.images,
+        })),
+        ..Deed::default()
+    }
+}
+
+async fn go(run: &mut Run<'_>) -> Result<(), ExchangeError> {
+    let import = run.import;
     let total = tokio::fs::metadata(&import.path)
         .await
         .map_or(0, |file| file.len());
@@ -67,13 +118,6 @@ pub async fn import(
     let counter = Arc::clone(&read);
     let reader = tokio::task::spawn_blocking(move || batches::read(&path, currency, counter, send));
 
-    let mut run = Run {
-        context,
-        import,
-        watch,
-        report: Report::default(),
-        shelves: Shelves::default(),
-    };
     while let Some(batch) = batches.recv().await {
         if run.report.rows == 0 {
             run.warn_of_currency();
@@ -83,11 +127,7 @@ pub async fn import(
     }
     reader
         .await
-        .map_err(|error| ExchangeError::File(format!("reading the file failed: {error}")))??;
-    let mut report = run.report;
-    report.rejected_rows.sort();
-    report.warnings.sort();
-    Ok(report)
+        .map_err(|error| ExchangeError::File(format!("reading the file failed: {error}")))?
 }
 
 struct Run<'a> {

@@ -1,0 +1,213 @@
+//! What people type to prove who they are: checking its form, and whether it belongs together.
+
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
+    QuerySelect as _,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::backoff::{self, Attempt};
+use crate::domain::audit::record::{Deed, record};
+use crate::domain::context::Context;
+use crate::entity::user_account;
+use crate::infra::password::Verdict;
+use crate::infra::secret::digest;
+use crate::kernel::check::Checker;
+use crate::kernel::email::Email;
+use crate::kernel::error::{Error, ErrorCode, Refusal, Result};
+use crate::kernel::id::UserId;
+
+/// In characters. More than 64, so that passphrases fit; not without end, so that hashing has one.
+pub(super) const PASSWORD: std::ops::RangeInclusive<usize> = 8..=256;
+
+/// The domain of the demo shop's people, whose passwords stand in the manual.
+const DEMO_DOMAIN: &str = "demo.souk.example";
+
+/// What makes two emails the same, also of what is none: attempts are counted whatever was typed.
+pub(super) fn account_key(email: &str) -> String {
+    email.parse::<Email>().map_or_else(
+        |_| format!("no email: {}", digest(email.trim())),
+        |email| email.key().to_owned(),
+    )
+}
+
+/// Whether nobody may be of this address here: the demo shop's people, where there is no demo.
+pub(super) fn is_reserved(ctx: &Context, email: &Email) -> bool {
+    !ctx.platform.accounts.demo && email.is_under(DEMO_DOMAIN)
+}
+
+/// The account with this email, if there is one that may be used.
+pub(super) async fn account(ctx: &Context, email: &str) -> Result<Option<user_account::Model>> {
+    let found = user_account::Entity::find()
+        .filter(user_account::Column::EmailKey.eq(account_key(email)))
+        .one(ctx.db().fresh())
+        .await?;
+    let reserved = email.parse().is_ok_and(|email| is_reserved(ctx, &email));
+    Ok(found.filter(|_| !reserved))
+}
+
+/// The same answer for every reason.
+pub(super) fn mismatch(path: &str) -> Error {
+    let message = "the email and the password do not belong together";
+    Error::refused(ErrorCode::InvalidCredentials, path, message)
+}
+
+/// A password that somebody wants to have.
+pub(super) fn check_length(checker: &mut Checker, path: &str, password: &SecretString) {
+    let length = length(password);
+    let (min, max) = (*PASSWORD.start(), *PASSWORD.end());
+    let refusal = if length < min {
+        let message = format!("must have at least {min} characters");
+        Refusal::new(ErrorCode::TooShort, path, message).with_params(serde_json::json!({"min": min}))
+    } else if length > max {
+        let message = format!("must have {max} characters at most");
+        Refusal::new(ErrorCode::TooLong, path, message).with_params(serde_json::json!({"max": max}))
+    } else {
+        return;
+    };
+    checker.add(refusal);
+}
+
+/// # Errors
+/// WEAK_PASSWORD, with why.
+pub(super) async fn check_strength(
+    ctx: &Context,
+    path: &str,
+    password: &SecretString,
+    email: &str,
+    name: &str,
+) -> Result<()> {
+    let parts = [email, name]
+        .into_iter()
+        .flat_map(|text| text.split(['@', ' ', '.']));
+    let known = [email, name, &ctx.platform.shop.name].into_iter().chain(parts);
+    let known = known.filter(|text| !text.is_empty()).map(str::to_owned).collect();
+    match ctx.platform.passwords.weakness(password.clone(), known).await? {
+        None => Ok(()),
+        Some(reason) => {
+            let message = format!("is too easy to guess: {reason}");
+            Err(Error::refused(ErrorCode::WeakPassword, path, message))
+        }
+    }
+}
+
+/// An account whose password was right, and which attempt that was.
+pub(super) struct Proof {
+    pub(super) user: user_account::Model,
+    pub(super) attempt: Attempt,
+    /// The same password hashed as it should be now, where it was not.
+    pub(super) new_hash: Option<String>,
+}
+
+/// Checks the password of an account, or of none. The attempt has been counted.
+///
+/// # Errors
+/// INVALID_CREDENTIALS at this path, which is then recorded; Throttled.
+pub(super) async fn prove(
+    ctx: &Context,
+    user: Option<user_account::Model>,
+    password: &SecretString,
+    attempt: Attempt,
+    (failure, path): (&'static str, &str),
+) -> Result<Proof> {
+    let hash = user.as_ref().map(|user| user.password_hash.clone());
+    let outcome = match compare(ctx, password, hash).await {
+        Ok(outcome) => outcome,
+        // Our fault, not a guess.
+        Err(error) => {
+            backoff::take_back(ctx, &attempt).await?;
+            return Err(error);
+        }
+    };
+    match (user, outcome) {
+        (Some(user), Outcome::Right(new_hash)) => Ok(Proof {
+            user,
+            attempt,
+            new_hash,
+        }),
+        (user, Outcome::Wrong | Outcome::Right(_)) => {
+            record_failure(ctx, failure, user.map(|user| user.id)).await?;
+            Err(mismatch(path))
+        }
+    }
+}
+
+enum Outcome {
+    Wrong,
+    Right(Option<String>),
+}
+
+async fn compare(ctx: &Context, password: &SecretString, hash: Option<String>) -> Result<Outcome> {
+    // Nobody can have such a password, so it is not worth hashing, whoever's it is said to be.
+    if !PASSWORD.contains(&length(password)) {
+        return Ok(Outcome::Wrong);
+    }
+    let passwords = &ctx.platform.passwords;
+    Ok(match passwords.verify(password.clone(), hash).await? {
+        Verdict::Wrong => Outcome::Wrong,
+        Verdict::Right => Outcome::Right(None),
+        Verdict::RightButOld => Outcome::Right(Some(passwords.hash(password.clone()).await?)),
+    })
+}
+
+/// The hash of a new password; the attempt is taken back when it cannot be made.
+pub(super) async fn hash(ctx: &Context, password: &SecretString, attempt: &Attempt) -> Result<String> {
+    match ctx.platform.passwords.hash(password.clone()).await {
+        Ok(hash) => Ok(hash),
+        Err(error) => {
+            backoff::take_back(ctx, attempt).await?;
+            Err(error)
+        }
+    }
+}
+
+/// Counted no further than it takes to know that it is too long.
+fn length(password: &SecretString) -> usize {
+    password.expose_secret().chars().take(PASSWORD.end() + 1).count()
+}
+
+async fn record_failure(ctx: &Context, action: &'static str, user: Option<UserId>) -> Result<()> {
+    let txn = ctx.db().begin().await?;
+    let deed = Deed {
+        action,
+        subject: user.map(|id| id.to_string()),
+        ..Deed::default()
+    };
+    record(&txn, ctx, deed).await?;
+    txn.commit().await?;
+    Ok(())
+}
+
+/// Locks the account whose password was right, forgives the attempt, and stores the better hash.
+///
+/// # Errors
+/// INVALID_CREDENTIALS, at this path, when the password has been changed meanwhile.
+pub(super) async fn accept(
+    txn: &DatabaseTransaction,
+    ctx: &Context,
+    proof: &Proof,
+    path: &str,
+) -> Result<user_account::Model> {
+    backoff::forgive(txn, &proof.attempt, ctx.now()).await?;
+    let mut user = user_account::Entity::find_by_id(proof.user.id)
+        .lock_exclusive()
+        .one(txn)
+        .await?
+        .filter(|user| user.password_hash == proof.user.password_hash)
+        .ok_or_else(|| mismatch(path))?;
+    if let Some(hash) = &proof.new_hash {
+        set_password_hash(txn, user.id, hash).await?;
+        user.password_hash.clone_from(hash);
+    }
+    Ok(user)
+}
+
+pub(super) async fn set_password_hash(txn: &DatabaseTransaction, user: UserId, hash: &str) -> Result<()> {
+    let row = user_account::ActiveModel {
+        id: Set(user),
+        password_hash: Set(hash.to_owned()),
+        ..Default::default()
+    };
+    user_account::Entity::update(row).exec(txn).await?;
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! How often signing in may be tried.
+
+use chrono::Duration;
+
+use super::people::{OTHER_PASSWORD, PASSWORD, at, enter, home, outcome, rows, sign_up};
+use crate::support::Shop;
+
+both! {
+    async fn after_five_the_wait_grows(shop: &Shop) {
+        sign_up(&home(shop), "ann@example.com").await;
+        for email in ["ann@example.com", "eve@example.com"] {
+            let ctx = at(shop, "198.51.100.1", "Browser");
+            for _ in 0..5 {
+                assert_eq!(outcome(&enter(&ctx, email, OTHER_PASSWORD).await), "InvalidCredentials");
+            }
+            for wait in [30, 60, 120] {
+                assert_eq!(outcome(&enter(&ctx, email, OTHER_PASSWORD).await), format!("Throttled {wait}s"));
+                // Asking meanwhile does not make it longer.
+                shop.clock.advance(Duration::seconds(wait - 1));
+                assert_eq!(outcome(&enter(&ctx, email, OTHER_PASSWORD).await), "Throttled 1s");
+                shop.clock.advance(Duration::seconds(1));
+                assert_eq!(outcome(&enter(&ctx, email, OTHER_PASSWORD).await), "InvalidCredentials");
+            }
+            // Typed otherwise it is the same account, and in one household the same address.
+            assert_eq!(outcome(&enter(&ctx, &email.to_uppercase(), OTHER_PASSWORD).await), "Throttled 240s");
+        }
+        let ctx = at(shop, "2001:db8::1", "Browser");
+        for _ in 0..5 {
+            enter(&ctx, "ann@example.com", OTHER_PASSWORD).await.unwrap_err();
+        }
+        let neighbour = at(shop, "2001:db8::ffff:2", "Browser");
+        assert_eq!(outcome(&enter(&neighbour, "ann@example.com", PASSWORD).await), "Throttled 30s");
+        let elsewhere = at(shop, "2001:db8:0:1::1", "Browser");
+        assert_eq!(outcome(&enter(&elsewhere, "ann@example.com", PASSWORD).await), "OK");
+    }
+
+    async fn the_right_password_clears_the_count(shop: &Shop) {
+        let ctx = home(shop);
+        sign_up(&ctx, "ann@example.com").await;
+        for _ in 0..3 {
+            for _ in 0..4 {
+                assert_eq!(outcome(&enter(&ctx, "ann@example.com", OTHER_PASSWORD).await), "InvalidCredentials");
+            }
+            assert_eq!(outcome(&enter(&ctx, "ann@example.com", PASSWORD).await), "OK");
+        }
+        // What counts against the address stays: else an account of one's own would buy any number of guesses.
+        assert_eq!(rows(shop, "sign_in_attempt WHERE failures = 12").await, 1);
+        assert_eq!(rows(shop, "sign_in_attempt WHERE failures > 0").await, 1);
+    }
+
+    async fn an_address_has_so_many_whatever_it_tries(shop: &Shop) {
+        let ctx = at(shop, "198.51.100.1", "Browser");
+        sign_up(&home(shop), "ann@example.com").await;
+        for i in 0..20 {
+            assert_eq!(outcome(&enter(&ctx, &format!("nobody{i}@example.com"), OTHER_PASSWORD).await), "InvalidCredentials");
+        }
+        shop.clock.advance(Duration::minutes(5));
+        assert_eq!(outcome(&enter(&ctx, "ann@example.com", PASSWORD).await), "Throttled 600s");
+        assert_eq!(outcome(&enter(&home(shop), "ann@example.com", PASSWORD).await), "OK");
+        let free = shop.beside(&[("SOUK_RATE_LIMIT_AUTH", "off")]).await;
+        assert_eq!(outcome(&enter(&at(&free, "198.51.100.1", "Browser"), "ann@example.com", PASSWORD).await), "OK");
+        free.close().await;
+        shop.clock.advance(Duration::minutes(10));
+        assert_eq!(outcome(&enter(&ctx, "ann@example.com", PASSWORD).await), "OK");
+    }
+
+    async fn strangers_do_not_lock_out_the_owner(shop: &Shop) {
+        let ctx = home(shop);
+        sign_up(&ctx, "ann@example.com").await;
+        for email in ["ann@example.com", "nobody@example.com"] {
+            for i in 0..100 {
+                let stranger = at(shop, &format!("198.51.100.{i}"), "Bot");
+                assert_eq!(outcome(&enter(&stranger, email, OTHER_PASSWORD).await), "InvalidCredentials");
+            }
+            let stranger = at(shop, "203.0.113.200", "Bot");
+            assert_eq!(outcome(&enter(&stranger, email, PASSWORD).await), "Throttled 3600s", "{email}");
+        }
+        // At home, and wherever else she has been, she comes in.
+        assert_eq!(outcome(&enter(&ctx, "ann@example.com", PASSWORD).await), "OK");
+        shop.clock.advance(Duration::minutes(60));
+        assert_eq!(outcome(&enter(&at(shop, "203.0.113.1", "Phone"), "ann@example.com", PASSWORD).await), "OK");
+        for i in 0..100 {
+            let stranger = at(shop, &format!("198.51.100.{i}"), "Bot");
+            enter(&stranger, "ann@example.com", OTHER_PASSWORD).await.unwrap_err();
+        }
+        assert_eq!(outcome(&enter(&at(shop, "203.0.113.1", "Phone"), "ann@example.com", PASSWORD).await), "OK");
+        // Nobody has an address for good.
+        shop.clock.advance(Duration::days(31));
+        for i in 0..100 {
+            let stranger = at(shop, &format!("198.51.100.{i}"), "Bot");
+            enter(&stranger, "ann@example.com", OTHER_PASSWORD).await.unwrap_err();
+        }
+        assert_eq!(outcome(&enter(&ctx, "ann@example.com", PASSWORD).await), "Throttled 3600s");
+    }
+
+    async fn old_counts_go(shop: &Shop) {
+        let ctx = home(shop);
+        sign_up(&ctx, "ann@example.com").await;
+        for i in 0..30 {
+            let stranger = at(shop, &format!("198.51.100.{i}"), "Bot");
+            enter(&stranger, &format!("x{i}@example.com"), OTHER_PASSWORD).await.unwrap_err();
+        }
+        assert_eq!(rows(shop, "sign_in_attempt WHERE failures > 0").await, 90);
+        shop.clock.advance(Duration::hours(49));
+        enter(&ctx, "ann@example.com", PASSWORD).await.unwrap();
+        // Those of this attempt are left, with nothing counted.
+        assert_eq!(rows(shop, "sign_in_attempt").await, rows(shop, "sign_in_attempt WHERE failures = 0").await);
+    }
+}

@@ -1,0 +1,97 @@
+//! Many at once.
+
+use futures_util::future::join_all;
+use secrecy::ExposeSecret as _;
+use souk::domain::accounts::{refresh, register, sign_in};
+use souk::kernel::error::Error;
+
+use super::people::{OTHER_PASSWORD, PASSWORD, at, enter, go_on, home, outcome, rows, sign_up};
+use crate::support::Shop;
+
+both! {
+    async fn of_fifty_who_register_one_email_one_account_comes(shop: &Shop) {
+        let other = shop.beside(&[]).await;
+        let attempts = (0..50).map(|i| {
+            let ctx = at(if i % 2 == 0 { shop } else { &other }, &format!("192.0.2.{i}"), "Browser");
+            tokio::spawn(async move {
+                let email = if i % 3 == 0 { "ann@example.com" } else { " ANN@Example.com" };
+                let command = register::Register { email: email.to_owned(), password: PASSWORD.into(), name: format!("Ann {i}") };
+                register::register(&ctx, &command).await
+            })
+        });
+        let outcomes: Vec<_> = join_all(attempts).await.into_iter().map(Result::unwrap).collect();
+        let mut users: Vec<_> = outcomes.iter().map(|outcome| outcome.as_ref().unwrap().user.id).collect();
+        users.dedup();
+        assert_eq!(users.len(), 1);
+        assert_eq!((rows(shop, "user_account").await, rows(shop, "session").await), (1, 50));
+        other.close().await;
+    }
+
+    async fn of_fifty_refreshes_of_one_token_all_are_told_the_same(shop: &Shop) {
+        let other = shop.beside(&[]).await;
+        let who = sign_up(&home(shop), "ann@example.com").await;
+        let attempts = (0..50).map(|i| {
+            let ctx = home(if i % 2 == 0 { shop } else { &other });
+            let token = who.refresh.token.clone();
+            tokio::spawn(async move { refresh::refresh(&ctx, &token).await })
+        });
+        let outcomes: Vec<_> = join_all(attempts).await.into_iter().map(Result::unwrap).collect();
+        let mut told: Vec<_> = outcomes.iter().map(|outcome| outcome.as_ref().unwrap().refresh.token.expose_secret()).collect();
+        told.dedup();
+        assert_eq!(told.len(), 1);
+        assert_eq!((rows(shop, "session").await, rows(shop, "refresh_token").await), (1, 2));
+        assert_eq!(outcome(&go_on(&home(shop), &told[0].into()).await), "OK");
+        other.close().await;
+    }
+
+    async fn of_fifty_refreshes_by_two_clients_one_at_most_goes_on(shop: &Shop) {
+        let who = sign_up(&home(shop), "ann@example.com").await;
+        let attempts = (0..50).map(|i| {
+            let ctx = if i % 2 == 0 { home(shop) } else { at(shop, "198.51.100.66", "Thief") };
+            let token = who.refresh.token.clone();
+            tokio::spawn(async move { refresh::refresh(&ctx, &token).await })
+        });
+        let outcomes: Vec<_> = join_all(attempts).await.into_iter().map(Result::unwrap).collect();
+        let told = |code: &str| outcomes.iter().filter(|result| outcome(result) == code).count();
+        assert_eq!(told("TokenReused"), 1);
+        assert_eq!(told("OK") + told("TokenInvalid"), 49);
+        assert_eq!(rows(shop, "session WHERE revoked_at IS NULL").await, 0);
+        for told in outcomes.iter().flatten() {
+            assert_eq!(outcome(&go_on(&home(shop), &told.refresh.token).await), "TokenInvalid");
+        }
+    }
+
+    async fn a_hundred_guesses_at_once_are_five(shop: &Shop) {
+        let other = shop.beside(&[]).await;
+        sign_up(&home(shop), "ann@example.com").await;
+        for (email, address) in [("ann@example.com", "192.0.2.1"), ("eve@example.com", "192.0.2.9")] {
+            let guesses = (0..100).map(|i| {
+                let ctx = at(if i % 2 == 0 { shop } else { &other }, address, "Browser");
+                tokio::spawn(async move { sign_in::sign_in(&ctx, email, &OTHER_PASSWORD.into()).await })
+            });
+            let outcomes: Vec<_> = join_all(guesses).await.into_iter().map(Result::unwrap).collect();
+            let told = |code: &str| outcomes.iter().filter(|result| outcome(result) == code).count();
+            assert_eq!((told("InvalidCredentials"), told("Throttled 30s")), (5, 95), "{email}");
+        }
+        other.close().await;
+    }
+
+    async fn who_finds_the_queue_full_may_come_again(shop: &Shop) {
+        let busy = shop.beside(&[("SOUK_PASSWORD_MEMORY", "32MiB"), ("SOUK_PASSWORD_THREADS", "1"), ("SOUK_PASSWORD_QUEUE", "1")]).await;
+        sign_up(&home(shop), "ann@example.com").await;
+        let entries = (0..12).map(|i| {
+            let ctx = at(&busy, &format!("192.0.2.{i}"), "Browser");
+            tokio::spawn(async move { sign_in::sign_in(&ctx, "nobody@example.com", &PASSWORD.into()).await })
+        });
+        let outcomes: Vec<_> = join_all(entries).await.into_iter().map(Result::unwrap).collect();
+        let refused = outcomes.iter().filter(|result| matches!(result, Err(Error::Throttled { .. }))).count();
+        assert!((1..12).contains(&refused), "{refused}");
+        assert_eq!(outcomes.iter().filter(|result| outcome(result) == "InvalidCredentials").count(), 12 - refused);
+        // What was not looked at was no attempt.
+        let counted = shop.rows("SELECT CAST(COALESCE(SUM(failures), 0) AS text) FROM sign_in_attempt").await;
+        let kinds = 3;
+        assert_eq!(counted[0][0].parse::<usize>().unwrap(), (12 - refused) * kinds);
+        assert_eq!(outcome(&enter(&home(&busy), "ann@example.com", PASSWORD).await), "OK");
+        busy.close().await;
+    }
+}
