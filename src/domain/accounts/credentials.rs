@@ -11,6 +11,7 @@ use crate::domain::audit::record::{Deed, record};
 use crate::domain::context::Context;
 use crate::entity::user_account;
 use crate::infra::password::Verdict;
+use crate::infra::secret::digest;
 use crate::kernel::check::Checker;
 use crate::kernel::email::Email;
 use crate::kernel::error::{Error, ErrorCode, Refusal, Result};
@@ -25,7 +26,7 @@ const DEMO_DOMAIN: &str = "demo.souk.example";
 /// What makes two emails the same, also of what is none: attempts are counted whatever was typed.
 pub(super) fn account_key(email: &str) -> String {
     email.parse::<Email>().map_or_else(
-        |_| format!("no email: {}", email.trim()),
+        |_| format!("no email: {}", digest(email.trim())),
         |email| email.key().to_owned(),
     )
 }

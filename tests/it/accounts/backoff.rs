@@ -45,7 +45,7 @@ both! {
         }
         // What counts against the address stays: else an account of one's own would buy any number of guesses.
         assert_eq!(rows(shop, "sign_in_attempt WHERE failures = 12").await, 1);
-        assert_eq!(rows(shop, "sign_in_attempt").await, 1);
+        assert_eq!(rows(shop, "sign_in_attempt WHERE failures > 0").await, 1);
     }
 
     async fn an_address_has_so_many_whatever_it_tries(shop: &Shop) {
@@ -100,7 +100,7 @@ both! {
             let stranger = at(shop, &format!("198.51.100.{i}"), "Bot");
             enter(&stranger, &format!("x{i}@example.com"), OTHER_PASSWORD).await.unwrap_err();
         }
-        assert_eq!(rows(shop, "sign_in_attempt").await, 91);
+        assert_eq!(rows(shop, "sign_in_attempt WHERE failures > 0").await, 90);
         shop.clock.advance(Duration::hours(49));
         enter(&ctx, "ann@example.com", PASSWORD).await.unwrap();
         // Those of this attempt are left, with nothing counted.

@@ -18,6 +18,7 @@ pub(super) struct Operation {
 }
 
 /// One bad value.
+#[derive(Clone)]
 pub(super) struct Row {
     /// Which argument or input field, segments joined by dots.
     pub(super) path: &'static str,

@@ -3,6 +3,7 @@
 //! Whatever is sent: the answer has a code of the contract and names the place, says nothing of what is
 //! inside, and nothing has changed.
 
+mod accounts;
 mod case;
 mod coverage;
 mod documents;
@@ -12,20 +13,30 @@ mod queries;
 use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
+use sea_orm::{EntityTrait as _, IntoActiveModel as _};
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
-use souk::kernel::actor::Role;
-use souk::kernel::id::{CategoryId, ProductId, ProductVariantId};
+use souk::domain::accounts::register::{Register, register};
+use souk::domain::accounts::session::open_in_txn;
+use souk::domain::context::Context;
+use souk::entity::user_account::{self, UserRole};
+use souk::kernel::actor::{Actor, Origin, Role};
+use souk::kernel::id::{CategoryId, ProductId, ProductVariantId, SessionId};
 use souk::kernel::page::{Cursor, SortKey};
 
 use self::case::{Expected, Operation, Row, resolve};
 use self::coverage::Inputs;
-use crate::support::{As, Shop, product, variant};
+use crate::support::{As, Shop, product, user_of, variant};
 
 fn operations() -> Vec<Operation> {
-    [queries::operations(), mutations::operations()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        queries::operations(),
+        mutations::operations(),
+        accounts::operations(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// What a top-level error's code can be.
@@ -258,6 +269,7 @@ async fn furnish(shop: &Shop) -> Vec<(&'static str, String)> {
     // Back to five.
     let back = "mutation($id: ID!) { inventoryAdjust(input: {variantId: $id, delta: -1, reason: \"lost\", idempotencyKey: \"other\"}) { userErrors { code } } }";
     shop.data(As::Staff, back, json!({"id": id(0)})).await;
+    let people = people(shop).await;
     let text = |text: &str| SortKey::Text(text.to_owned());
     let cursor = |sort: &str, key: SortKey| {
         Cursor {
@@ -268,7 +280,7 @@ async fn furnish(shop: &Shop) -> Vec<(&'static str, String)> {
         .encode()
     };
     let time = |text: &str| SortKey::Time(text.parse().unwrap());
-    vec![
+    let goods = vec![
         ("@shelf", shelf.to_string()),
         ("@deepest", deepest.to_string()),
         ("@mug", mug.to_string()),
@@ -291,6 +303,49 @@ async fn furnish(shop: &Shop) -> Vec<(&'static str, String)> {
             "@cursorOfTheFarPast",
             cursor("CREATED_AT ASC", time("-200000-01-01T00:00:00Z")),
         ),
+    ];
+    goods.into_iter().chain(people).collect()
+}
+
+/// Whoever asks, with an account, the session that asks and another one; and somebody else.
+async fn people(shop: &Shop) -> [(&'static str, String); 4] {
+    let ctx = Context::writing(Actor::Anonymous, Origin::default(), shop.platform.clone());
+    let command = |email: &str| Register {
+        email: email.to_owned(),
+        password: accounts::PASSWORD.into(),
+        name: "Somebody".to_owned(),
+    };
+    let other = register(&ctx, &command("other@example.com")).await.unwrap();
+    let hash = shop
+        .platform
+        .passwords
+        .hash(accounts::PASSWORD.into())
+        .await
+        .unwrap();
+    let tester = user_account::Model {
+        id: user_of("tester"),
+        email: "tester@example.com".to_owned(),
+        email_key: "tester@example.com".to_owned(),
+        name: "Tester".to_owned(),
+        role: UserRole::Staff,
+        password_hash: hash,
+        role_changed_at: None,
+        created_at: shop.now(),
+        updated_at: shop.now(),
+    };
+    let txn = shop.db().begin().await.unwrap();
+    let id = tester.id;
+    user_account::Entity::insert(tester.into_active_model())
+        .exec_without_returning(&txn)
+        .await
+        .unwrap();
+    let session = open_in_txn(&txn, &ctx, id).await.unwrap().session;
+    txn.commit().await.unwrap();
+    [
+        ("@session", session.to_string()),
+        ("@foreignSession", other.session.to_string()),
+        ("@noSession", SessionId::new().to_string()),
+        ("@refreshToken", other.refresh.token.expose_secret().to_owned()),
     ]
 }
 
@@ -328,6 +383,10 @@ async fn state(shop: &Shop) -> Vec<Vec<Vec<String>>> {
         ("inventory_level", "CAST(on_hand AS text), CAST(reserved AS text)"),
         ("inventory_movement", "reason, actor, CAST(on_hand_delta AS text)"),
         ("idempotency_key", "key, fingerprint"),
+        ("user_account", "email, name, role, password_hash"),
+        ("user_address", "name, line1"),
+        ("session", "COALESCE(revoke_reason, 'goes on')"),
+        ("refresh_token", "hash, COALESCE(used_from, 'unused')"),
     ] {
         state.push(
             shop.rows(&format!("SELECT {columns} FROM {table} ORDER BY {columns}"))

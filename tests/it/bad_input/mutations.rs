@@ -52,7 +52,7 @@ pub(super) fn operations() -> Vec<Operation> {
     ]
 }
 
-fn inputs() -> Vec<Row> {
+pub(super) fn inputs() -> Vec<Row> {
     vec![
         row("input", MISSING, WrongType),
         row("input", Value::Null, WrongType),
@@ -62,12 +62,12 @@ fn inputs() -> Vec<Row> {
     ]
 }
 
-fn long() -> String {
+pub(super) fn long() -> String {
     "ü".repeat(256)
 }
 
 /// A text that must be there.
-fn required(path: &'static str) -> Vec<Row> {
+pub(super) fn required(path: &'static str) -> Vec<Row> {
     vec![
         row(path, MISSING, WrongType),
         row(path, Value::Null, WrongType),
@@ -82,7 +82,7 @@ fn required(path: &'static str) -> Vec<Row> {
 }
 
 /// A text that may be left out.
-fn optional(path: &'static str) -> Vec<Row> {
+pub(super) fn optional(path: &'static str) -> Vec<Row> {
     vec![
         row(path, 5, WrongType),
         row(path, json!({}), WrongType),
