@@ -1,5 +1,5 @@
 // GraphiQL in a real browser, without the internet: the page comes from the server alone, its security policy lets
-// it work, a query runs, a subscription connects, and the manual can be read.
+// it work, a query runs, signing in gives a token that counts, a subscription connects, and the manual can be read.
 //
 //   SOUK_URL=http://127.0.0.1:8080 node graphiql.mjs
 //
@@ -118,6 +118,28 @@ try {
     console.log(`    ${screenshot}`);
   });
 
+  await step('signing in gives a token, which the headers of another tab take', async () => {
+    await tab('SessionCreate').click();
+    await run.click();
+    await result.getByText('"accessToken"').waitFor();
+    const { data } = await answer();
+    assert.deepEqual(data.sessionCreate.userErrors, []);
+    const token = data.sessionCreate.tokens.accessToken;
+    await tab('Me').click();
+    await page.getByRole('button', { name: 'Headers', exact: true }).click();
+    const headers = page.locator('.graphiql-editor-tool .graphiql-editor:not(.hidden)');
+    const placed = await content(headers);
+    assert.match(placed, /"Authorization": "Bearer <accessToken/);
+    await headers.locator('.CodeMirror').click();
+    await page.keyboard.press('ControlOrMeta+A');
+    await page.keyboard.insertText(placed.replace(/<.*>/, token));
+    await run.click();
+    await result.getByText('"me"').waitFor();
+    const { data: mine } = await answer();
+    assert.equal(mine.me.email, 'customer@demo.souk.example');
+    assert.equal(mine.me.sessions.filter((session) => session.isCurrent).length, 1);
+  });
+
   await step('a subscription connects', async () => {
     await page.getByRole('button', { name: /^(Add|New) tab$/ }).click();
     await page.locator('.graphiql-query-editor .CodeMirror').click();
@@ -144,28 +166,6 @@ try {
     await run.click();
     await until('a second socket', () => sockets[1]?.sent.length > 0);
     assert.match(sockets[1].sent[0].payload.authorization, /^Bearer /);
-  });
-
-  await step('signing in gives a token, which the headers of another tab take', async () => {
-    await tab('SessionCreate').click();
-    await run.click();
-    await result.getByText('"accessToken"').waitFor();
-    const { data } = await answer();
-    assert.deepEqual(data.sessionCreate.userErrors, []);
-    const token = data.sessionCreate.tokens.accessToken;
-    await tab('Me').click();
-    await page.getByRole('button', { name: 'Headers', exact: true }).click();
-    const headers = page.locator('.graphiql-editor-tool .graphiql-editor:not(.hidden)');
-    const placed = await content(headers);
-    assert.match(placed, /"Authorization": "Bearer <accessToken/);
-    await headers.locator('.CodeMirror').click();
-    await page.keyboard.press('ControlOrMeta+A');
-    await page.keyboard.insertText(placed.replace(/<.*>/, token));
-    await run.click();
-    await result.getByText('"me"').waitFor();
-    const { data: mine } = await answer();
-    assert.equal(mine.me.email, 'customer@demo.souk.example');
-    assert.equal(mine.me.sessions.filter((session) => session.isCurrent).length, 1);
   });
 
   await step('the settings open and close', async () => {

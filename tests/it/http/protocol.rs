@@ -242,7 +242,7 @@ both! {
     }
 
     async fn production_hides_the_schema_from_all_but_admins(shop: &Shop) {
-        let production = shop.beside(&[("SOUK_ENV", "production")]).await;
+        let production = shop.beside(&[("SOUK_ENV", "production"), ("SOUK_PASSWORD_MEMORY", "19MiB")]).await;
         let introspect = "{ __schema { queryType { name } } }";
         let refused = production.graphql(As::Staff, introspect, Value::Null).await;
         assert_eq!(refused["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
