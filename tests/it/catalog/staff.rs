@@ -73,6 +73,11 @@ both! {
             ("categoryCreate", json!({"name": "Shelf"})),
             ("inventoryAdjust", json!({"variantId": variant, "delta": 1, "reason": "found", "idempotencyKey": "k"})),
         ];
+        let schema = souk::graphql::schema::sdl();
+        let all = schema.split("type Mutation {").nth(1).unwrap().split("\n}").next().unwrap();
+        let of_goods = |line: &&str| ["product", "category", "inventory"].iter().any(|noun| line.trim_start().starts_with(noun));
+        let count = all.lines().filter(of_goods).filter(|line| line.ends_with('(')).count();
+        assert_eq!(count, mutations.len(), "a mutation of the schema is not tried here");
         let state = "SELECT p.name, CAST(p.version AS text), CAST(v.price AS text), CAST(l.on_hand AS text),
                             (SELECT CAST(count(*) AS text) FROM inventory_movement), (SELECT CAST(count(*) AS text) FROM idempotency_key),
                             (SELECT CAST(count(*) AS text) FROM category)
