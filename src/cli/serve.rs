@@ -40,33 +40,31 @@ pub(super) async fn run(args: ServeArgs, mut config: Config) -> anyhow::Result<E
     // Before anybody is told that there is something to stop.
     let stop = server::signal();
     tracing::info!(address = %listener.local_addr()?, no_worker = args.no_worker, "listening");
-    println!("GraphiQL: {page}");
-    tell_log_ins(&app).await?;
+    // At once: whoever waits for the first line may not stay for a second one.
+    println!("GraphiQL: {page}{}", log_ins(&app).await?);
     app.serve(listener, stop).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whom a newcomer can sign in as, and in production whom nobody should be able to.
-async fn tell_log_ins(app: &App) -> anyhow::Result<()> {
+/// A line on whom a newcomer can sign in as. In production nobody should be able to, which goes to the log.
+async fn log_ins(app: &App) -> anyhow::Result<String> {
     let people = demo::people::present(&app.platform).await?;
     if people.is_empty() {
-        return Ok(());
+        return Ok(String::new());
     }
     let emails: Vec<&str> = people.iter().map(|user| user.email.as_str()).collect();
-    match app.config.environment {
-        Environment::Development => {
-            println!(
-                "Log-ins: {} (password: {})",
-                emails.join(", "),
-                demo::people::PASSWORD
-            );
-        }
-        Environment::Production => tracing::warn!(
-            accounts = emails.join(", "),
-            "the demo shop's accounts are in this database: they cannot sign in here, but would where SOUK_ENV is development"
-        ),
+    let emails = emails.join(", ");
+    if app.config.environment == Environment::Development {
+        return Ok(format!(
+            "\nLog-ins: {emails} (password: {})",
+            demo::people::PASSWORD
+        ));
     }
-    Ok(())
+    tracing::warn!(
+        accounts = emails,
+        "the demo shop's accounts are in this database: they cannot sign in here, but would where SOUK_ENV is development"
+    );
+    Ok(String::new())
 }
 
 /// Asks the system for as many open files as it will give, and promises no more connections than fit:

@@ -99,6 +99,14 @@ fn hides(outcome: &str) -> bool {
     matches!(outcome, "null" | "-" | "empty" | "NOT_FOUND")
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a setting of the tests, not of the program"
+)]
+fn is_update() -> bool {
+    std::env::var_os(UPDATE).is_some()
+}
+
 /// A shop where signing in hundreds of times is nothing unusual.
 async fn quiet(shop: &Shop) -> Shop {
     shop.beside(&[("SOUK_RATE_LIMIT_AUTH", "off")]).await
@@ -125,7 +133,7 @@ both! {
         }
         rows.sort_by_key(|(name, _)| (!name.starts_with("Query."), !name.starts_with("Mutation."), name.clone()));
         let found = table(&rows);
-        if std::env::var_os(UPDATE).is_some() {
+        if is_update() {
             if shop.kind == Kind::Sqlite {
                 std::fs::write(MATRIX, &found).unwrap();
             }
