@@ -49,7 +49,8 @@ pub trait Watch: Send {
 
 impl Watch for () {}
 
-/// Imports a product file of Shopify. However it ends, the audit log says so, unless it was a dry run.
+/// Imports a product file of Shopify. However it ends, the audit log says so, unless it changed
+/// nothing.
 ///
 /// # Errors
 /// When the file cannot be read or is none of Shopify's, when the caller is not staff, and when the
@@ -69,7 +70,9 @@ pub async fn import(
     };
     let outcome = go(&mut run).await;
     let mut report = run.report;
-    let recorded = match import.dry_run {
+    // A file that says nothing new does not even wait for the writer.
+    let nothing_done = import.dry_run || (outcome.is_ok() && !report.changed_anything());
+    let recorded = match nothing_done {
         true => Ok(()),
         false => remember(context, deed(import, &report, outcome.is_ok())).await,
     };

@@ -96,6 +96,11 @@ pub struct Report {
 }
 
 impl Report {
+    pub(super) fn changed_anything(&self) -> bool {
+        let all = [&self.products, &self.variants, &self.images];
+        all.iter().any(|counts| counts.created + counts.updated > 0)
+    }
+
     pub(super) fn add(&mut self, tally: Tally) {
         self.products.add(tally.products);
         self.variants.add(tally.variants);
