@@ -1,8 +1,10 @@
 //! The words of each product, for the text filter: a `tsvector` with a GIN index on PostgreSQL, an
 //! FTS5 table on SQLite. Both hold three weights: the name; vendor, type and tags; the description.
 //!
-//! The words are made by the application (`kernel::text::words`), so both databases find alike;
-//! here they are only stored. FTS5 knows rows by integer, so SQLite has a table of numbers between.
+//! The words are made by the application (`kernel::text::words`), so both databases find alike; here they are only
+//! stored. FTS5's `ascii` tokenizer parts them at the spaces between them and leaves every letter as it is: `unicode61`
+//! would fold some of them once more, and part others, by a Unicode of its own. FTS5 knows rows by integer, so SQLite
+//! has a table of numbers between.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
@@ -28,7 +30,7 @@ const SQLITE_UP: &str = "
     CREATE VIRTUAL TABLE product_search_words USING fts5 (
         a, b, c,
         content = '', contentless_delete = 1,
-        tokenize = \"unicode61 remove_diacritics 0 categories 'L* N* M* S* Co'\"
+        tokenize = 'ascii'
     );
     CREATE TRIGGER product_search_forgets AFTER DELETE ON product_search BEGIN
         DELETE FROM product_search_words WHERE rowid = old.number;

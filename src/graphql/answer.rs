@@ -125,6 +125,7 @@ fn finish(error: &mut ServerError, limits: &LimitsConfig) {
         return;
     }
     let code = if error.path.is_empty() {
+        reword(&mut error.message);
         "GRAPHQL_VALIDATION_FAILED"
     } else if is_about_input(&error.message) {
         "BAD_USER_INPUT"
@@ -142,6 +143,16 @@ fn finish(error: &mut ServerError, limits: &LimitsConfig) {
         .extensions
         .get_or_insert_with(ErrorExtensionValues::default)
         .set("code", code);
+}
+
+/// The library names one of the arguments where it means the field. The error's locations say which fields they are.
+fn reword(message: &mut String) {
+    if message.starts_with("Fields \"")
+        && message.contains("\" conflict because they have differing arguments.")
+    {
+        "Two fields have the same name in the answer, but not the same arguments. Give one of them an alias to fetch both."
+            .clone_into(message);
+    }
 }
 
 /// How the library begins when a literal in the document is not of its argument's type.

@@ -6,6 +6,35 @@ use crate::support::{As, Shop, product};
 
 const BOMB: &str = "{products(first:100){nodes{category{products(first:100){nodes{category{products(first:100){nodes{description}}}}}}}}}";
 
+const ON_A_CARD: &str = " fragment Card on Product { id slug name featuredImage { url altText } priceRange { min { amount currencyCode } max { amount } } }";
+const ALL: &str = " fragment All on Product { id slug name description vendor productType tags status createdAt updatedAt
+    featuredImage { url altText } images { url altText position } options { name values }
+    priceRange { min { amount currencyCode } max { amount currencyCode } }
+    category { id slug name parent { name } ancestors { slug name } }
+    variants { id sku title price { amount currencyCode } compareAtPrice { amount currencyCode } inStock availableQuantity
+        selectedOptions { name value } image { url altText } inventory { onHand reserved available } } }";
+
+/// What a shop's pages ask for, generously.
+const STOREFRONT: &[&str] = &[
+    // Menus, of 4 levels and more, with and without a page that names its size.
+    "{ categories { nodes { name slug children { name children { name children { name } } } } } }",
+    "{ categories(first: 100) { nodes { id name slug children { id name slug children { id name slug children { id name slug } } } } } }",
+    "{ categories(first: 100) { nodes { name parent { id } children { name children { name children { name children { name } } } } } } }",
+    "{ categories(first: 100) { nodes { name children { name } products(first: 4) { totalCount nodes { ...Card } } } } }",
+    // A product's page, with others of its shelf and the menu around it.
+    "query($id: ID!) { product(by: {id: $id}) { ...All } }",
+    "query($id: ID!) { product(by: {id: $id}) { ...All category { ancestors { name children { name slug } } children { name } products(first: 12) { nodes { ...Card } } } } categories { nodes { name children { name children { name } } } } }",
+    // A shelf's page: the way there, what lies below, a page of products with the swatches of their variants.
+    "{ category(by: {slug: \"level-1\"}) { name ancestors { name slug } children { name slug children { name slug } } products(first: 48) { totalCount pageInfo { endCursor hasNextPage } nodes { ...Card variants { title inStock image { url } selectedOptions { name value } } } } } }",
+    "query($n: Int) { category(by: {slug: \"level-1\"}) { products(first: $n) { totalCount edges { cursor node { ...All } } } } }",
+    // Searches.
+    "{ products(first: 100, filter: {text: \"mug\"}) { totalCount nodes { ...Card variants { title price { amount } selectedOptions { name value } } } } }",
+    "{ a: products(first: 24, filter: {text: \"mug\", inStock: true}) { totalCount nodes { ...Card } } b: products(filter: {text: \"mug\", price: {max: \"50\"}}) { totalCount } }",
+    // A hundred products with what a static site is built from, and with everything.
+    "{ products(first: 100) { nodes { name slug images { url } featuredImage { url } variants { id title price { amount } selectedOptions { name value } image { url } } options { name values } category { ancestors { name } } } } }",
+    "query($n: Int) { products(first: $n, filter: {text: \"mug\"}, sort: {field: NAME}) { totalCount pageInfo { endCursor hasNextPage } nodes { ...All } } }",
+];
+
 async fn refused(shop: &Shop, document: &str, variables: &serde_json::Value) {
     let before = shop.db().statements();
     let answer = shop.graphql(As::Anonymous, document, variables.clone()).await;
@@ -66,17 +95,37 @@ both! {
     }
 
     async fn what_a_storefront_asks_for_is_within(shop: &Shop) {
-        shop.add(product("Mug")).await;
-        for document in [
-            "{products(first:100){nodes{name category{name ancestors{name}} featuredImage{url} priceRange{min{amount} max{amount}}}}}",
-            "{products(first:100){nodes{name variants{title price{amount} selectedOptions{name value}}}}}",
-            "{products(first:48){nodes{name options{name} images{url} variants(first:10){title image{url} price{amount} compareAtPrice{amount} selectedOptions{name value}}}}}",
-            "{categories(first:100){nodes{name children{name children{name}}}}}",
-            "{categories(first:100){nodes{name products(first:20){nodes{name featuredImage{url}}}}}}",
-            "{categories(first:100){nodes{name products(first:4){totalCount nodes{name featuredImage{url}}}}}}",
-            "{products(first:100,filter:{text:\"mug\"}){totalCount nodes{name variants{title price{amount} selectedOptions{name value}}}}}",
+        let mut shelf = shop.add_category("Level 1", None).await;
+        for level in 2..=5 {
+            shelf = shop.add_category(&format!("Level {level}"), Some(shelf)).await;
+        }
+        let mug = shop.add(product("Mug").category(shelf)).await;
+        for document in STOREFRONT {
+            let mut document = (*document).to_owned();
+            for (spread, fragment) in [("...Card", ON_A_CARD), ("...All", ALL)] {
+                if document.contains(spread) {
+                    document += fragment;
+                }
+            }
+            let data = shop.data(As::Staff, &document, json!({"id": mug.to_string(), "n": 100})).await;
+            assert!(data.as_object().is_some_and(|data| data.values().all(|value| !value.is_null())), "{document}");
+        }
+    }
+
+    async fn a_menu_is_as_deep_as_its_tree_and_no_way_around(shop: &Shop) {
+        let levels = |inside: &str, count: usize, end: &str| {
+            let inner = (0..count).fold(end.to_owned(), |inner, _| inside.replace("END", &inner));
+            format!("{{ categories(first: 100) {{ nodes {{ {inner} }} }} }}")
+        };
+        shop.data(As::Anonymous, &levels("name children { END }", 9, "name"), json!({})).await;
+        let fragments = "{ categories(first: 100) { nodes { ...A } } } fragment A on Category { name children { ...B } } fragment B on Category { name children { ...C } } fragment C on Category { children { children { name } } }";
+        shop.data(As::Anonymous, fragments, json!({})).await;
+        for (inside, count, end) in [
+            ("children { parent { END } }", 3, "name"),
+            ("children { END }", 4, "products(first: 20) { nodes { name } }"),
+            ("children { children { parent { END } } }", 3, "name"),
         ] {
-            shop.data(As::Anonymous, document, json!({})).await;
+            refused(shop, &levels(inside, count, end), &json!({})).await;
         }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! A short document can ask for a long answer: pages inside pages multiply. So each list counts as many times what
 //! is selected of it as it may have items, and an operation that could fill more than the limit is refused
-//! before it runs. Fragments are counted once for each type they stand on, as everywhere here.
+//! before it runs. Fragments are counted once, or once for each level of a menu that they stand on.
 
 use std::collections::HashMap;
 
@@ -15,8 +15,14 @@ use async_graphql_value::{ConstValue, Value};
 use super::{coded, positions};
 use crate::kernel::page::DEFAULT_PAGE_SIZE;
 
-/// What a list counts for that nobody can cut short, such as the children of a category. Most are shorter.
+/// What a list counts for that nobody can cut short. Most are shorter.
 const UNBOUNDED_LIST: u64 = 20;
+
+/// The field that goes down the tree of categories, and how many a level counts for that is reached by it alone: the
+/// first one, the next, and any below. No category has two parents, so a menu of many levels never shows more than the
+/// shop has; trees are broad at the top and thin below. What goes up between two levels starts again.
+const DOWN: &str = "children";
+const CHILDREN: [u64; 3] = [UNBOUNDED_LIST, 5, 1];
 
 /// What `totalCount` counts for: it goes through a whole list, of which the page shows a part. Lists are as long as
 /// the shop is large, so this is no measure, but a bound: some hundred of them, where one page shows a hundred.
@@ -50,7 +56,7 @@ pub(super) fn check(
         registry,
         fragments: HashMap::new(),
     };
-    let parts = counter.selection(root, &operation.node.selection_set.node);
+    let parts = counter.selection(root, 0, &operation.node.selection_set.node);
     let cost = parts.each.saturating_add(parts.once);
     if cost <= limit {
         return Ok(());
@@ -84,32 +90,34 @@ struct Counter<'a> {
     operation: &'a Positioned<OperationDefinition>,
     variables: &'a Variables,
     registry: &'a Registry,
-    fragments: HashMap<&'a str, Cost>,
+    /// By name, and by the level that they stand on.
+    fragments: HashMap<(&'a str, usize), Cost>,
 }
 
 impl<'a> Counter<'a> {
-    fn selection(&mut self, parent: &str, set: &'a SelectionSet) -> Cost {
+    /// `level` is how many steps down the tree of categories lead right here.
+    fn selection(&mut self, parent: &str, level: usize, set: &'a SelectionSet) -> Cost {
         let mut sum = Cost::default();
         for item in &set.items {
             sum = sum.add(match &item.node {
-                Selection::Field(field) => self.field(parent, &field.node),
+                Selection::Field(field) => self.field(parent, level, &field.node),
                 Selection::InlineFragment(inline) => {
                     let on = inline
                         .node
                         .type_condition
                         .as_ref()
                         .map(|condition| condition.node.on.node.as_str());
-                    self.selection(on.unwrap_or(parent), &inline.node.selection_set.node)
+                    self.selection(on.unwrap_or(parent), level, &inline.node.selection_set.node)
                 }
-                Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node),
+                Selection::FragmentSpread(spread) => self.fragment(level, &spread.node.fragment_name.node),
             });
         }
         sum
     }
 
     /// Circles have been refused by now.
-    fn fragment(&mut self, name: &'a Name) -> Cost {
-        if let Some(cost) = self.fragments.get(name.as_str()) {
+    fn fragment(&mut self, level: usize, name: &'a Name) -> Cost {
+        if let Some(cost) = self.fragments.get(&(name.as_str(), level)) {
             return *cost;
         }
         let Some(fragment) = self.document.fragments.get(name) else {
@@ -117,13 +125,14 @@ impl<'a> Counter<'a> {
         };
         let cost = self.selection(
             &fragment.node.type_condition.node.on.node,
+            level,
             &fragment.node.selection_set.node,
         );
-        self.fragments.insert(name, cost);
+        self.fragments.insert((name, level), cost);
         cost
     }
 
-    fn field(&mut self, parent: &str, field: &'a Field) -> Cost {
+    fn field(&mut self, parent: &str, level: usize, field: &'a Field) -> Cost {
         if field.name.node == "totalCount" {
             return Cost { each: 0, once: COUNT };
         }
@@ -140,11 +149,17 @@ impl<'a> Counter<'a> {
         let Some(meta) = meta else {
             return Cost::default();
         };
+        let down = field.name.node == DOWN;
         let inside = self.selection(
             MetaTypeName::concrete_typename(&meta.ty),
+            if down { deeper(level) } else { 0 },
             &field.selection_set.node,
         );
-        let items = self.items(parent, field, meta);
+        let items = if down {
+            CHILDREN.get(level).copied().unwrap_or(1)
+        } else {
+            self.items(parent, field, meta)
+        };
         let search = if self.searches(field) { SEARCH } else { 0 };
         Cost {
             each: items
@@ -222,6 +237,11 @@ impl<'a> Counter<'a> {
             value => Some(value.clone()),
         }
     }
+}
+
+/// The next level; from the last of [`CHILDREN`] on they are alike, so no fragment is counted more often than that.
+fn deeper(level: usize) -> usize {
+    (level + 1).min(CHILDREN.len() - 1)
 }
 
 fn is_list(kind: &str) -> bool {

@@ -52,7 +52,11 @@ pub(super) fn check(
         fragments: HashMap::new(),
     };
     let mut size = measure.selection(&operation.node.selection_set.node)?;
-    size.directives = size.directives.saturating_add(count(&operation.node.directives));
+    let variables = operation.node.variable_definitions.iter();
+    let directives = variables.fold(count(&operation.node.directives), |sum, definition| {
+        sum.saturating_add(count(&definition.node.directives))
+    });
+    size.directives = size.directives.saturating_add(directives);
 
     let most = |what: &str, limit: &dyn std::fmt::Display| {
         Err(Violation::at(

@@ -1,11 +1,13 @@
-//! Whether each variable may stand where it stands, by its type, and whether that place exists.
+//! Whether each variable may stand where it stands, by its type, and whether that place exists; and that nothing stands at
+//! its definition that may not.
 //!
-//! The library has this rule and never runs it: the combinator of its visitors does not pass input values on.
+//! The library has the first rule and never runs it: the combinator of its visitors does not pass input values on.
 
 use std::collections::HashMap;
 
 use async_graphql::parser::types::{
     Directive, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet,
+    VariableDefinition,
 };
 use async_graphql::registry::{MetaInputValue, MetaType, MetaTypeName, Registry};
 use async_graphql::{Pos, Positioned, ServerError};
@@ -15,7 +17,7 @@ use super::coded;
 use super::walk::Arguments;
 
 /// # Errors
-/// Every variable that is used where its type does not fit.
+/// Every variable that is used where its type does not fit, or has a directive.
 pub(super) fn check(
     document: &ExecutableDocument,
     operation: &Positioned<OperationDefinition>,
@@ -40,6 +42,7 @@ pub(super) fn check(
         variables,
         errors: Vec::new(),
     };
+    positions.definitions(&operation.node.variable_definitions);
     positions.directives(&operation.node.directives);
     positions.selection(
         &operation.node.selection_set.node,
@@ -114,6 +117,20 @@ impl<'a> Positions<'a> {
                     self.selection(&inline.node.selection_set.node, on.or(parent));
                 }
                 Selection::FragmentSpread(_) => {}
+            }
+        }
+    }
+
+    /// The schema has no directive for this place, and the library does not look at it.
+    fn definitions(&mut self, definitions: &[Positioned<VariableDefinition>]) {
+        for definition in definitions {
+            if let Some(directive) = definition.node.directives.first() {
+                let message = format!(
+                    "Directive \"@{}\" may not stand at a variable's definition.",
+                    directive.node.name.node
+                );
+                self.errors
+                    .push(coded("GRAPHQL_VALIDATION_FAILED", message, Some(directive.pos)));
             }
         }
     }

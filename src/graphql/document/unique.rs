@@ -14,28 +14,25 @@ use super::{Violation, short};
 /// The first field that an object has twice.
 pub(super) fn check(text: &str) -> Result<(), Violation> {
     let mut lexer = Lexer::new(text);
-    // The fields of each bracket that is open; None where it is not an object's. Selections have no parentheses
-    // around them, objects always do.
-    let mut open: Vec<Option<HashSet<&[u8]>>> = Vec::new();
+    // The brackets that are open, with the fields of each that is an object's: objects stand in parentheses, selections
+    // never do. Parentheses stand inside each other where a variable has a directive.
+    let mut open: Vec<(u8, Option<HashSet<&[u8]>>)> = Vec::new();
     let mut parentheses = 0_usize;
     let mut last: Option<(Token<'_>, usize)> = None;
     while let Some(token) = lexer.next() {
         match (token, last) {
             (Token::Open(bracket), _) => {
-                // Parentheses never stand inside each other.
-                if bracket == b'(' {
-                    parentheses = open.len() + 1;
-                }
-                open.push((bracket == b'{' && parentheses > 0).then(HashSet::new));
+                parentheses += usize::from(bracket == b'(');
+                let object = bracket == b'{' && parentheses > 0;
+                open.push((bracket, object.then(HashSet::new)));
             }
             (Token::Close, _) => {
-                if open.len() == parentheses {
-                    parentheses = 0;
+                if let Some((b'(', _)) = open.pop() {
+                    parentheses -= 1;
                 }
-                open.pop();
             }
             (Token::Colon, Some((Token::Word(name), left))) => {
-                if let Some(Some(fields)) = open.last_mut()
+                if let Some((_, Some(fields))) = open.last_mut()
                     && !fields.insert(name)
                 {
                     let pos = position(text, left + name.len());
@@ -72,6 +69,7 @@ mod tests {
             "{ a(x: [{b: 1}, {b: 1}], b: {b: 1}) { d(x: {b: 1}) } }",
             "query ($b: I = {b: 1}, $c: I = {b: {c: 1}}) { a(x: {b: $b, c: $b, d: \"b: b: b:\"}) b: a b: a }",
             "{ a @include(if: true) { b: a { b: a } b: a } }",
+            "query ($n: Int @x(b: {b: 1}) = 1, $f: I = {b: 2}) { b: a b: a(x: {b: 1}) { b: a b: a } }",
         ] {
             assert!(check(text).is_ok(), "{text}");
         }
@@ -80,6 +78,8 @@ mod tests {
             ("{ a(x: {b: {b: 1}, b: 1}) }", 20),
             ("{ a(x: [{c: 1}, {b: B, b: 2}]) }", 24),
             ("query($a: A = {b: 1, b : 1}) { a }", 22),
+            ("query($n: N @x(c: 1), $a: A = {b: 1 b: 1}) { a }", 37),
+            ("query($n: N @x(c: {b: 1, b: 1})) { a }", 26),
             ("{ a @x(y: {b: $c b: $d}) }", 18),
             ("{ a(x: 1) { a(x: {c: [{b: 1}] b: 1, b: \"\"}) } }", 37),
         ] {

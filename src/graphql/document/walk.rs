@@ -34,7 +34,8 @@ pub(super) fn reachable<'a>(document: &'a ExecutableDocument, set: &'a Selection
     found
 }
 
-/// Shows every list of arguments of the operation and of all fragments of the document.
+/// Shows every list of arguments of the operation and of all fragments of the document. Directives of variables, which
+/// would have some, have been refused.
 pub(super) fn arguments(
     document: &ExecutableDocument,
     operation: &Positioned<OperationDefinition>,
@@ -42,9 +43,6 @@ pub(super) fn arguments(
 ) {
     let mut open: Vec<&SelectionSet> = vec![&operation.node.selection_set.node];
     directives(&operation.node.directives, see);
-    for definition in &operation.node.variable_definitions {
-        directives(&definition.node.directives, see);
-    }
     for fragment in document.fragments.values() {
         directives(&fragment.node.directives, see);
         open.push(&fragment.node.selection_set.node);

@@ -74,7 +74,7 @@ settings! {
     "SOUK_LIMIT_TOKENS", "2000", "tokens of a document";
     "SOUK_LIMIT_NESTING", "60", "open brackets of a document";
     "SOUK_LIMIT_FIELDS", "2000", "fields of an operation once all its fragments are spread";
-    "SOUK_LIMIT_COST", "60000", "objects that an answer could have, by the sizes of its pages; 200 for each count and search (MAX_COST_EXCEEDED beyond)";
+    "SOUK_LIMIT_COST", "100000", "objects that an answer could have, by the sizes of its pages; 200 for each count and search (MAX_COST_EXCEEDED beyond)";
     "SOUK_LIMIT_DEPTH", "15", "depth of an operation";
     "SOUK_LIMIT_ALIASES", "30", "aliases of an operation once all its fragments are spread";
     "SOUK_LIMIT_DIRECTIVES", "50", "directives of an operation once all its fragments are spread";

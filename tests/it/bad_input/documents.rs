@@ -78,6 +78,22 @@ pub(super) const CASES: &[(&str, &str)] = &[
         "query($n: String) { products(first: $n) { nodes { id } } }",
         VALIDATION,
     ),
+    (
+        "query($f: Int @nonsense(a: $undefined)) { products(first: $f) { totalCount } }",
+        VALIDATION,
+    ),
+    (
+        "query($f: Int @include(if: true)) { products(first: $f) { totalCount } }",
+        VALIDATION,
+    ),
+    (
+        "query($f: Int @x @x = 1) { products(first: $f) { totalCount } }",
+        VALIDATION,
+    ),
+    (
+        "query($n: Int @x(a: 1) = 1, $f: ProductFilter = {text: \"zz\", text: \"red\"}) { products(first: $n, filter: $f) { totalCount } }",
+        VALIDATION,
+    ),
     ("subscription { shop { name } }", VALIDATION),
     ("mutation { productCreate { product { id } } }", VALIDATION),
     (

@@ -455,6 +455,20 @@ both! {
         }
     }
 
+    async fn fields_that_conflict_are_not_named_after_their_arguments(shop: &Shop) {
+        for (document, message) in [
+            ("{ products(first: 1) { nodes { id } } products(first: 2) { nodes { id } } }", "Two fields have the same name in the answer"),
+            ("{ products(first: 1) { nodes { id } } products { nodes { id } } }", "Two fields have the same name in the answer"),
+            ("{ shop { a: name a: currencyCode } }", "Fields \"a\" conflict because \"name\" and \"currencyCode\" are different"),
+        ] {
+            let (status, answer) = send(shop, document, &json!({})).await;
+            let error = &answer["errors"][0];
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
+            assert!(error["message"].as_str().unwrap().starts_with(message), "{answer}");
+            assert_eq!(error["locations"].as_array().unwrap().len(), 2, "{answer}");
+        }
+    }
+
     async fn bad_documents_are_refused_before_they_run(shop: &Shop) {
         furnish(shop).await;
         let before = state(shop).await;

@@ -1,7 +1,11 @@
 //! The text filter: which words find what, alike on both databases.
 
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use souk::entity::product::ProductStatus;
+use souk::kernel::text::words;
 
 use crate::support::{As, Shop, product};
 
@@ -16,7 +20,67 @@ async fn found(shop: &Shop, text: &str) -> Vec<String> {
         .collect()
 }
 
+/// Words of many scripts, with what case, composition and tokenizers stumble over; the same ones each time.
+fn words_of_many_scripts(count: usize) -> Vec<String> {
+    let scripts = [
+        "[a-zA-Z0-9ßẞſŉﬀﬁﬃﬅÅÅøØłŁæÆĳǅﬆKk\u{212a}\u{212b}ªº²]{1,8}",
+        "[α-ωΑ-ΩςϐϑϕϰϱϵάέήίόύώΐΰᾳᾴᾼᾷῼΩ\u{345}\u{301}]{1,8}",
+        "[iIİıçğöşüÇĞÖŞÜ\u{307}]{1,8}",
+        "[а-яА-ЯёЁйЙіІїЇєЄґҐѣꙋᲀᲈ\u{306}\u{1e030}\u{2de0}]{1,8}",
+        "[ء-ي٠-٩\u{64b}-\u{652}ﻻﷺ\u{200d}]{1,8}",
+        "[א-ת\u{5b0}-\u{5bc}]{1,8}",
+        "[क-ह०-९\u{93e}-\u{94d}\u{93c}]{1,8}",
+        "[ก-ฮ๐-๙\u{e31}-\u{e3a}]{1,8}",
+        "[가-깋\u{1100}-\u{1112}\u{1161}-\u{1175}\u{11a8}-\u{11c2}]{1,6}",
+        "[一-十ぁ-んァ-ンヶｱ-ﾝ\u{ff9e}\u{3099}々〇\u{f900}\u{fa11}]{1,6}",
+        "[Ꭰ-Ᏽꭰ-ꮿᏸ-ᏽႠ-Ⴥა-ჰᲐ-Ჺⴀ-ⴥ]{1,6}",
+        "[𐐀-𐑏𐒰-𐓻𞤀-𞥃𐲀-𐲲𖹀-𖹿𐵐-𐵥]{1,6}",
+        "[Ⅷⅷⓐ-ⓩⒶ-Ⓩ①㎏℃№½🄰🅐🅱𝒜𝔸𝟘Ａ-Ｚａ-ｚ]{1,6}",
+        "[\u{300}-\u{36f}\u{20d0}-\u{20f0}\u{1ab0}-\u{1abe}a-eÄβж]{1,8}",
+        "[\\p{L}\\p{M}\\p{N}]{1,6}",
+    ];
+    let mut runner = TestRunner::deterministic();
+    let strategies = scripts.map(|script| proptest::string::string_regex(script).unwrap());
+    let words = strategies.iter().cycle().take(count);
+    words
+        .map(|word| word.new_tree(&mut runner).unwrap().current())
+        .collect()
+}
+
 both! {
+    // The words that the application makes decide; both databases are held against them, and so against each other.
+    async fn words_of_every_script_are_found_alike(shop: &Shop) {
+        let all = words_of_many_scripts(150);
+        for (index, pair) in all.chunks(2).enumerate() {
+            shop.add(product(&pair.join(" ")).slug(&format!("pair-{index}"))).await;
+        }
+        let texts = all.iter().flat_map(|word| [word.clone(), word.to_uppercase(), word.to_lowercase()]);
+        for text in texts.filter(|text| !text.trim().is_empty()) {
+            let wanted = words(&text);
+            let holds = |pair: &&[String]| {
+                let has = words(&pair.join(" "));
+                !wanted.is_empty() && wanted.iter().all(|word| has.contains(word))
+            };
+            let mut expected: Vec<_> = all.chunks(2).filter(holds).map(|pair| pair.join(" ")).collect();
+            let mut names = found(shop, &text).await;
+            expected.sort();
+            names.sort();
+            assert_eq!(names, expected, "{text:?} {}", text.escape_unicode());
+        }
+    }
+
+    async fn case_is_folded_in_full(shop: &Shop) {
+        shop.add(product("ΔΊΣΚΟΣ").slug("disc")).await;
+        shop.add(product("ßtraße").slug("street")).await;
+        shop.add(product("α\u{345}").slug("alpha")).await;
+        for (text, name) in [
+            ("δίσκος", "ΔΊΣΚΟΣ"), ("δίσκοσ", "ΔΊΣΚΟΣ"), ("ΔΊΣΚΟΣ", "ΔΊΣΚΟΣ"), ("SSTRASSE", "ßtraße"), ("ẞTRAẞE", "ßtraße"),
+            ("αι", "α\u{345}"), ("ᾼ", "α\u{345}"), ("ΑΙ", "α\u{345}"),
+        ] {
+            assert_eq!(found(shop, text).await, [name], "{text}");
+        }
+    }
+
     async fn words_are_found_wherever_they_stand(shop: &Shop) {
         shop.add(product("Crème Brûlée Torch").vendor("O'Brien & Söhne").product_type("Kitchen-Tools").tags(&["hot stuff", "gift/idea"])
             .description("<p>Makes <b>caramel</b>&nbsp;crusts &amp; more.</p><ul><li>1.5kW</li></ul>")).await;

@@ -59,6 +59,19 @@ fn fragments_in_a_circle_are_refused() {
 }
 
 #[test]
+fn a_variable_has_no_directives() {
+    let many = format!("query($n: Int {} = 1) {{ leaf }}", "@x ".repeat(600));
+    assert!(refused(&many).contains("more than 50 directives"));
+    for text in [
+        "query($n: Int @x) { withDefault(n: $n) }",
+        "query($n: Int @x(a: $m) = 1) { withDefault(n: $n) }",
+        "query($n: Int @skip(if: false)) { withDefault(n: $n) }",
+    ] {
+        assert!(refused(text).contains("may not stand at a variable"), "{text}");
+    }
+}
+
+#[test]
 fn every_limit_has_a_last_document_that_passes_and_a_first_that_does_not() {
     let limits = LimitsConfig {
         fields: 5,
