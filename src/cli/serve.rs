@@ -1,5 +1,6 @@
 //! `souk serve`
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -40,10 +41,18 @@ pub(super) async fn run(args: ServeArgs, mut config: Config) -> anyhow::Result<E
     // Before anybody is told that there is something to stop.
     let stop = server::signal();
     tracing::info!(address = %listener.local_addr()?, no_worker = args.no_worker, "listening");
-    // At once: whoever waits for the first line may not stay for a second one.
-    println!("GraphiQL: {page}{}", log_ins(&app).await?);
+    greet(&format!("GraphiQL: {page}{}\n", log_ins(&app).await?));
     app.serve(listener, stop).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Written in one piece, and to nobody if need be: whoever waits for the first line may be gone before the second, and
+/// that is no reason to stop.
+fn greet(text: &str) {
+    let mut out = io::stdout().lock();
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        tracing::debug!(error = %error, "nobody reads the standard output");
+    }
 }
 
 /// A line on whom a newcomer can sign in as. In production nobody should be able to, which goes to the log.

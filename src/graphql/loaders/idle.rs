@@ -1,6 +1,6 @@
 //! When a loader sends its batch: as soon as the operation can do nothing but wait for it.
 //!
-//! async-graphql's loader waits for a timer, 1 ms by default. That is too long for one client (it costs
+//! Others wait for a timer, of 1 ms say. That is too long for one client (it costs
 //! several ms a level) and may be too short for a busy machine, which then splits a batch in two.
 //! Resolvers all run in the operation's own task, so the moment when that task has nothing left to poll is
 //! exactly the moment when no further key can come.
@@ -10,11 +10,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use async_graphql::runtime::Timer;
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
 /// Knows whether the operation is being polled.
@@ -37,8 +33,18 @@ impl Idle {
         .await
     }
 
-    pub(super) fn timer(&self) -> IdleTimer {
-        IdleTimer(Arc::clone(&self.0))
+    /// When the operation has nothing left to poll.
+    pub(super) fn moment(&self) -> impl Future<Output = ()> + Send + 'static {
+        let state = Arc::clone(&self.0);
+        async move {
+            // Registered before the flag is read: a poll that ends in between is not missed.
+            let idle = state.idle.notified();
+            let mut idle = pin!(idle);
+            idle.as_mut().enable();
+            if state.polling.load(Ordering::SeqCst) {
+                idle.await;
+            }
+        }
     }
 }
 
@@ -56,25 +62,5 @@ impl<F: Future> Future for Watched<'_, F> {
         self.state.polling.store(false, Ordering::SeqCst);
         self.state.idle.notify_waiters();
         poll
-    }
-}
-
-/// A timer that fires when the operation has nothing left to do, whatever time it was given.
-#[derive(Debug)]
-pub(super) struct IdleTimer(Arc<State>);
-
-impl Timer for IdleTimer {
-    fn delay(&self, _: Duration) -> BoxFuture<'static, ()> {
-        let state = Arc::clone(&self.0);
-        async move {
-            // Registered before the flag is read: a poll that ends in between is not missed.
-            let idle = state.idle.notified();
-            let mut idle = pin!(idle);
-            idle.as_mut().enable();
-            if state.polling.load(Ordering::SeqCst) {
-                idle.await;
-            }
-        }
-        .boxed()
     }
 }

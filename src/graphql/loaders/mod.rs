@@ -3,17 +3,16 @@
 
 mod accounts;
 mod audit;
+mod batch;
 mod catalog;
 mod idle;
 mod inventory;
-
-use async_graphql::dataloader::DataLoader;
-use async_graphql::runtime::TokioSpawner;
 
 use crate::domain::context::Context;
 
 pub use accounts::{AddressesByUser, SessionById, SessionsByUser, UserById};
 pub use audit::AuditRecordById;
+pub use batch::Loaders;
 pub use catalog::{
     AncestorsByCategory, CategoryById, ChildrenByCategory, ImagesByProduct, OptionsByProduct, PageByCategory,
     ProductById, ProductCountByCategory, ProductIdBySlug, TagsByProduct, VariantById, VariantsByProduct,
@@ -27,13 +26,9 @@ pub struct Loader {
     context: Context,
 }
 
-/// All loaders of one operation.
-pub type Loaders = DataLoader<Loader>;
-
 /// The loaders of an operation, whose idle moments send their batches.
 pub(super) fn of(context: Context, idle: &Idle) -> Loaders {
-    // The library would send a batch early when it is large, and so one more for each thousand keys.
-    DataLoader::new(Loader { context }, TokioSpawner::current(), idle.timer()).max_batch_size(usize::MAX)
+    Loaders::new(Loader { context }, idle.clone())
 }
 
 /// A key whose values are found by a function of the domain that takes bare ids.
