@@ -247,7 +247,7 @@ fn bad_cells() -> Vec<Case> {
             .rejects(&[(3, "second variant of a product without options, beside line 2")])
             .gives([1, 1], [1, 2]),
         dirty("handle without letters", "!!!,A,,,,,,5,,,\n").rejects(&[(2, "Handle \"!!!\" has neither letters nor digits")]),
-        dirty("a quote in a handle", "a\"b,A,,,,,,5,,,\n").rejects(&[(2, "has a quote or a line break in its Handle")]),
+        dirty("a quote in a handle", "a\"b,A,,,,,,5,,,\n").rejects(&[(2, "has a quote, a bracket or a line break in its Handle")]),
         dirty("handles that are one", "Blue Tee,A,,,,,,5,,,\nb,B,,,,,,5,,,\nblue-tee,C,,,,,,5,,,\n")
             .rejects(&[(2, "\"blue-tee\" do not stand together"), (4, "\"blue-tee\" do not stand together")])
             .gives([2, 1], [2, 2]),

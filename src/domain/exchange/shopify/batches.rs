@@ -73,22 +73,27 @@ pub(super) fn read(
     };
     let mut group: Option<Group> = None;
     let mut bytes = 0;
-    // The last row was damaged so that nobody knows whose it is.
-    let mut torn = false;
-    while let Some(mut record) = source.next()? {
+    // Nobody knows whose the last row is: of the product before it, or of the one after it.
+    let mut beside = false;
+    let mut upcoming = source.next()?;
+    while let Some(mut record) = upcoming {
+        upcoming = source.next()?;
         reading.batch.records += 1;
         reading.warn_of_encoding(&record);
-        let Some(handle) = reading.columns.handle(&record).map(Cow::into_owned) else {
-            torn |= record.damage.is_some();
+        let Some(handle) = reading.home(&record, group.as_ref(), upcoming.as_ref()) else {
+            if record.astray {
+                beside = true;
+                group.iter_mut().for_each(Group::doubt);
+            }
             reading.reject_homeless(record);
             continue;
         };
-        let beside_damage = std::mem::take(&mut torn);
+        if beside {
+            beside = record.damage.is_some() || record.len() != reading.columns.width;
+            record.doubt();
+        }
         match &mut group {
             Some(group) if group.handle == handle => {
-                if beside_damage && record.damage.is_none() {
-                    record.damage = Some("stands beside a damaged row of the same product".to_owned());
-                }
                 bytes += record.bytes();
                 if group.rows.len() < MAX_VARIANTS + MAX_IMAGES && bytes < MAX_PRODUCT_BYTES {
                     group.rows.push(record);
@@ -127,6 +132,25 @@ impl Reading {
             let reason = "is not UTF-8: read as Windows-1252, like every other such row";
             self.batch.warnings.push(Note::new(record.line, reason));
         }
+    }
+
+    /// The handle of the product that the record belongs to. Of a damaged one it may be the beginning only,
+    /// and where it is a guess, it has to be that of a neighbour.
+    fn home(&self, record: &Record, before: Option<&Group>, after: Option<&Record>) -> Option<String> {
+        let handle = self.columns.handle(record)?;
+        if !record.astray && record.len() == self.columns.width {
+            return Some(handle.into_owned());
+        }
+        let before = before.map(|before| Cow::Borrowed(before.handle.as_str()));
+        let after = after.and_then(|after| self.columns.handle(after));
+        let neighbours = [before, after];
+        let mut near = neighbours.into_iter().flatten();
+        let known = near
+            .clone()
+            .find(|near| *near == handle)
+            .or_else(|| near.find(|near| near.starts_with(handle.as_ref())));
+        let own = (!record.astray).then_some(handle);
+        known.or(own).map(Cow::into_owned)
     }
 
     fn reject_homeless(&mut self, record: Record) {
@@ -262,12 +286,102 @@ mod tests {
         rows
     }
 
+    /// Whether nothing is missing, whatever a quote in a text has made of it.
+    fn is_whole(now: &FileProduct, product: &FileProduct) -> bool {
+        let images = |product: &FileProduct| product.images.as_ref().map(Vec::len);
+        let prices = |product: &FileProduct| -> Vec<i64> {
+            product.variants.iter().map(|variant| variant.price).collect()
+        };
+        images(now) == images(product) && prices(now) == prices(product)
+    }
+
+    /// What is imported, with its variants, and on which lines something is left out.
+    fn outcome(text: &str) -> (Vec<(String, usize)>, Vec<u64>) {
+        let (products, rejected) = products(text.as_bytes()).unwrap();
+        let products = products
+            .into_iter()
+            .map(|(handle, product)| (handle, product.variants.len()));
+        let mut lines: Vec<u64> = rejected.iter().map(|note| note.line).collect();
+        lines.sort_unstable();
+        (products.collect(), lines)
+    }
+
+    #[test]
+    fn a_row_with_a_damaged_handle_takes_its_whole_product_along() {
+        let header = "Handle,Title,Option1 Name,Option1 Value,Variant Price";
+        let [first, second, other] = [
+            "\"a\",\"A\",\"Size\",\"S\",\"5\"",
+            "\"a\",\"\",\"\",\"M\",\"5\"",
+            "\"b\",\"B\",\"\",\"\",\"5\"",
+        ];
+        let last = "\"c\",\"C\",\"\",\"\",\"5\"";
+        for (rows, imported, lines) in [
+            // Of the product before it, of the one after it, of either.
+            (
+                [first, second, "\"a,\"\",\"\",\"L\",\"7\"", other, last],
+                vec!["b", "c"],
+                vec![4],
+            ),
+            (
+                ["\"a,\"A\",\"Size\",\"S\",\"5\"", second, "", other, last],
+                vec!["b", "c"],
+                vec![2],
+            ),
+            (
+                [first, second, "\"x,\"\",\"\",\"L\",\"7\"", other, last],
+                vec!["c"],
+                vec![3, 4, 5],
+            ),
+            (
+                [first, second, "\",\"\",\"\",\"L\",\"7\"", other, last],
+                vec!["c"],
+                vec![3, 4, 5],
+            ),
+            // Its handle is sound: it is of neither.
+            (
+                [first, second, "\"x\",\"X\"y,\"\",\"L\",\"7\"", other, last],
+                vec!["a", "b", "c"],
+                vec![4],
+            ),
+            (
+                [first, second, "\"\",\"X\"y,\"\",\"L\",\"7\"", other, last],
+                vec!["a", "b", "c"],
+                vec![4],
+            ),
+            // Cut off.
+            ([other, last, first, second, "\"a"], vec!["b", "c"], vec![6]),
+            (
+                [other, last, "aa,A,Size,S,5", "aa,,,M,5", "a"],
+                vec!["b", "c"],
+                vec![6],
+            ),
+        ] {
+            let text = format!("{header}\n{}", rows.join("\n"));
+            let (products, left_out) = outcome(&text);
+            let handles: Vec<_> = products.iter().map(|(handle, _)| handle.as_str()).collect();
+            assert_eq!((handles, left_out), (imported, lines), "{text}");
+            assert!(
+                products
+                    .iter()
+                    .all(|(handle, variants)| *variants == if handle == "a" { 2 } else { 1 })
+            );
+        }
+    }
+
+    #[test]
+    fn a_handle_may_stand_behind_what_is_damaged() {
+        let text = "Title,Handle,Option1 Name,Option1 Value,Variant Price\n\
+            A,a,Size,S,5\n,a,,M,6\nx, y\",a,,L,7\nB,b,,,5\nC,c,,,5\n";
+        assert_eq!(outcome(text), (vec![("c".to_owned(), 1)], vec![3, 4, 5]));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(300))]
         #[test]
-        fn a_stray_quote_costs_only_what_stands_beside_it(
+        fn a_quote_too_few_or_too_many_costs_whole_products_beside_it(
             written in prop::collection::vec(product(), 1..8),
             at in any::<prop::sample::Index>(),
+            missing in any::<bool>(),
             always in any::<bool>(),
             crlf in any::<bool>(),
         ) {
@@ -281,8 +395,16 @@ mod tests {
             }
             let (whole, rejected) = products(text.as_bytes()).unwrap();
             prop_assert!(rejected.is_empty() && whole.len() == written.len(), "{:?}", rejected);
-            let at = at.index(text.len() + 1);
-            text.insert(at, '"');
+            let stands = text.match_indices('"').map(|(at, _)| at).collect::<Vec<_>>();
+            let at = if missing && !stands.is_empty() {
+                let at = stands[at.index(stands.len())];
+                text.remove(at);
+                at
+            } else {
+                let at = at.index(text.len() + 1);
+                text.insert(at, '"');
+                at
+            };
             let Ok((found, rejected)) = products(text.as_bytes()) else {
                 prop_assert!(at < HEADER.len());
                 return Ok(());
@@ -292,12 +414,13 @@ mod tests {
             let beside: HashSet<&String> = rows.get(beside.start..beside.end.min(rows.len())).unwrap().iter().map(|row| &row.0).collect();
             let struck = struck.and_then(|struck| rows.get(struck)).map(|row| row.0.as_str());
             for (handle, product) in &whole {
-                let same = found.get(handle) == Some(product);
+                let now = found.get(handle);
                 // A column that is not known any more says nothing.
-                let excused = at <= HEADER.len()
-                    || (beside.contains(handle) && (!rejected.is_empty() || struck == Some(handle)));
-                prop_assert!(same || excused, "{}: {:?} {:?} in {}", handle, rejected, found.get(handle), text);
-                prop_assert!(found.contains_key(handle) || !rejected.is_empty(), "{} is missing in {}", handle, text);
+                let (of_header, is_struck) = (at <= HEADER.len(), struck == Some(handle));
+                let same = now == Some(product) || (is_struck && now.is_some_and(|now| is_whole(now, product)));
+                let left_out = now.is_none() && !rejected.is_empty() && beside.contains(handle);
+                prop_assert!(of_header || same || left_out, "{}: {:?} {:?} in {}", handle, rejected, now, text);
+                prop_assert!(now.is_some() || !rejected.is_empty(), "{} is missing in {}", handle, text);
             }
             let bogus = found.keys().find(|handle| !whole.contains_key(*handle));
             prop_assert!(bogus.is_none(), "{:?} in {}", bogus, text);

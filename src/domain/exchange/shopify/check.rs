@@ -98,8 +98,9 @@ impl<'a> Checker<'a> {
             ));
         }
         let handle = self.columns.filled(row, Column::Handle).unwrap_or_default();
-        if handle.chars().any(|c| c.is_control() || c == '"') {
-            return Some("has a quote or a line break in its Handle".to_owned());
+        // Brackets are those of a description whose quotes are missing.
+        if handle.contains(|c: char| c.is_control() || "<>\"".contains(c)) {
+            return Some("has a quote, a bracket or a line break in its Handle".to_owned());
         }
         if row.fields().any(|field| field.contains('\0')) {
             return Some("has a NUL character".to_owned());

@@ -99,6 +99,52 @@ fn reading_goes_on_at_the_next_row_after_a_quote_that_is_not_closed() {
                 &[(3, "b: opens a quote that is never closed: lines 3 to 4")],
                 "a",
             ),
+            // The first row of another product is lost too, and maybe the lines of its description are left.
+            (
+                "a,\"A,,5,\nb,B,,$5,\"<p>\ntext\n</p>\"\nb,B,,5,\nc,C,,5,\n",
+                &[
+                    (
+                        2,
+                        "a: has text after a closing quote: a quote is missing, or one too many: lines 2 to 3",
+                    ),
+                    (6, "b: stands beside"),
+                ],
+                "text </p>\" c",
+            ),
+            (
+                "a,A,\"<p>,5,\nb,B,5,\nb,B,,5,\nc,C,\",c\",5,\n",
+                &[
+                    (2, "a: has a quote too few or too many: lines 2 to 3"),
+                    (4, "b: stands beside"),
+                ],
+                "c",
+            ),
+            // No row in it: its lines are named all the same.
+            (
+                "a,\"A,,5,\nb,\"B,,5,\nb,B,,5,\nc,C,,5,\n",
+                &[
+                    (
+                        2,
+                        "a: has text after a closing quote: a quote is missing, or one too many: lines 2 to 3",
+                    ),
+                    (4, "b: stands beside"),
+                ],
+                "c",
+            ),
+            (
+                "a,A,\"<p>\n</p>\",5\nb,B,,5,\n",
+                &[(
+                    2,
+                    "a: has 4 fields where the header has 5: lines 2 to 3 are left out",
+                )],
+                "b",
+            ),
+            // In the handle itself.
+            (
+                "\"a,\"A\",\"\",5,\nb,B,,5,\n",
+                &[(2, "a: has text after a closing quote")],
+                "b",
+            ),
             // On one line.
             (
                 "a,\"A\"x,,5,\nb,B,,5,\n",
@@ -127,8 +173,6 @@ fn long_descriptions_are_no_damage() {
         format!("a,A,\"\n{html}\n\",5,\nb,\"B\n\",,5,\n"),
         // Even rows, as long as the line that closes it is none.
         format!("a,A,\"<pre>\n{}</pre>\",5,\nb,B,,5,\n", "x,X,,5,\n".repeat(300)),
-        // Not even where the row is bad for another reason.
-        format!("a,A,\"{html}\",5\nb,B,,5,\n"),
     ] {
         let (damaged, handles) = damage(&text);
         assert!(

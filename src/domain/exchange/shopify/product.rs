@@ -70,6 +70,15 @@ pub(super) struct Group {
     pub dropped: u64,
 }
 
+impl Group {
+    /// Leaves it out with what may be of the same product.
+    pub(super) fn doubt(&mut self) {
+        if let Some(row) = self.rows.last_mut() {
+            row.doubt();
+        }
+    }
+}
+
 /// A product of the file after all checks.
 #[derive(Debug)]
 pub(super) enum Checked {

@@ -9,6 +9,7 @@
 //!
 //! All that takes one look ahead, which [`MAX_RECORD`] bounds.
 
+use std::collections::HashSet;
 use std::io::{self, BufRead, Read as _};
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use super::columns::{Column, Columns};
 use super::encoding::{self, Encoding};
 use super::record::Record;
 use super::scan::{self, End, Fields, Manner, Scan};
+use super::survey;
 
 /// The longest record, in bytes. The longest description is 100,000 characters.
 pub(super) const MAX_RECORD: usize = 1024 * 1024;
@@ -26,7 +28,7 @@ const MAX_FIELDS: usize = 4_096;
 const CHUNK: usize = 64 * 1024;
 
 const TORN: &str = "has text after a closing quote: a quote is missing, or one too many";
-const BESIDE: &str = "stands beside lines that are left out and may belong to the same product";
+const MISPLACED: &str = "has a quote too few or too many";
 
 /// Reads records, whether lines end in LF, CRLF or CR.
 pub(super) struct RecordReader<R> {
@@ -47,8 +49,8 @@ pub(super) struct RecordReader<R> {
     fields: Fields,
     /// What earlier records were, which tells a cut UTF-8 character from a Windows-1252 letter.
     was_utf8: bool,
-    /// The next record follows lines that are lost and seem to be of the same product.
-    beside: bool,
+    /// Keys of the handles on the lines lost since the last good row: a product that goes on now lacks rows.
+    lost: HashSet<u64>,
 }
 
 impl<R: BufRead> RecordReader<R> {
@@ -66,7 +68,7 @@ impl<R: BufRead> RecordReader<R> {
             at_line_start: true,
             fields: Fields::default(),
             was_utf8: false,
-            beside: false,
+            lost: HashSet::new(),
         }
     }
 
@@ -79,7 +81,6 @@ impl<R: BufRead> RecordReader<R> {
         if !self.skip_line_ends()? {
             return Ok(None);
         }
-        let beside = std::mem::take(&mut self.beside);
         let scan = self.scan(0, MAX_FIELDS, false)?;
         let mut record = match scan.end {
             End::After(length) => self.whole(length, scan)?,
@@ -90,8 +91,12 @@ impl<R: BufRead> RecordReader<R> {
                 self.lost("is longer than 1 MiB, or has thousands of fields: a quote may be missing")?
             }
         };
-        if beside && record.damage.is_none() {
-            record.damage = Some(BESIDE.to_owned());
+        let width = self.columns.as_ref().map(|columns| columns.width);
+        if record.damage.is_none() && Some(record.len()) == width && !self.lost.is_empty() {
+            let lost = std::mem::take(&mut self.lost);
+            if self.key(&record).is_some_and(|key| lost.contains(&key)) {
+                record.doubt();
+            }
         }
         Ok(Some(record))
     }
@@ -99,26 +104,71 @@ impl<R: BufRead> RecordReader<R> {
     /// A record that has an end, if it is the right one.
     fn whole(&mut self, length: usize, scan: Scan) -> io::Result<Record> {
         let record = self.record(scan);
-        let width = self.columns.as_ref().map(|columns| columns.width);
-        if !scan.over_lines || width.is_none() {
+        let Some(width) = self.columns.as_ref().map(|columns| columns.width) else {
             self.advance(length);
             return Ok(record);
+        };
+        if !scan.over_lines {
+            return Ok(self.line(length, scan, width, record));
         }
         let opening = self.opening();
-        let found = if scan.torn || Some(record.len()) != width {
-            let end = self.passed + length;
-            self.skip_line()?;
-            self.search(Some(end))?
+        if scan.torn.is_none() && record.len() == width {
+            let Some(rows) = self.rows_within(length)? else {
+                self.advance(length);
+                return Ok(record);
+            };
+            self.lose(self.passed + rows)?;
+            return Ok(self.damaged(opening, MISPLACED));
+        }
+        let end = self.passed + length;
+        self.skip_line()?;
+        let reason = if self.search(Some(end))? {
+            MISPLACED.to_owned()
+        } else if scan.torn.is_some() {
+            TORN.to_owned()
         } else {
-            let rows = self.rows_within(length)?;
-            self.advance(rows.unwrap_or(length));
-            rows.is_some()
+            uneven_by(record.len(), width)
         };
-        Ok(if found {
-            self.damaged(opening, "has a quote too few or too many")
+        Ok(self.damaged(opening, &reason))
+    }
+
+    /// A record on one line.
+    fn line(&mut self, length: usize, scan: Scan, width: usize, record: Record) -> Record {
+        let torn = scan.torn.is_some_and(|field| Some(field) <= self.handle_index());
+        let uneven = (record.len() != width).then(|| uneven_by(record.len(), width));
+        let mut record = if torn || (uneven.is_some() && self.is_run_together()) {
+            Record {
+                damage: record.damage.or(uneven.clone()),
+                ..self.opening()
+            }
         } else {
             record
-        })
+        };
+        self.advance(length);
+        // Another cell may stand in its place.
+        if uneven.is_some() && self.handle_index() > Some(0) {
+            record.damage = record.damage.or(uneven);
+            record.astray = true;
+        }
+        record
+    }
+
+    /// Whether several cells of the fields just scanned seem to be the handle.
+    fn is_run_together(&self) -> bool {
+        let handle = self.handle_index().and_then(|index| self.fields.get(index));
+        handle.is_some_and(|handle| handle.contains(&self.delimiter))
+    }
+
+    fn handle_index(&self) -> Option<usize> {
+        self.columns
+            .as_ref()
+            .and_then(|columns| columns.index(Column::Handle))
+    }
+
+    /// What stands for the handle where only equality matters.
+    fn key(&self, record: &Record) -> Option<u64> {
+        let handle = self.columns.as_ref()?.handle(record)?;
+        Some(survey::key(&handle))
     }
 
     /// A record that ends nowhere.
@@ -141,7 +191,11 @@ impl<R: BufRead> RecordReader<R> {
             manner(self.delimiter, MAX_FIELDS, false),
             &mut self.fields,
         );
-        if last && scan.end == (End::Open { quoted: true }) {
+        let whole = scan.torn.unwrap_or(self.fields.ends.len());
+        let astray = self.handle_index().is_some_and(|index| index >= whole) || self.is_run_together();
+        if astray {
+            self.fields.split_line(line, self.delimiter);
+        } else if last && scan.end == (End::Open { quoted: true }) {
             self.fields.split_rest(self.delimiter);
         }
         let whole = self.fields.ends.last().copied().unwrap_or_default();
@@ -152,6 +206,7 @@ impl<R: BufRead> RecordReader<R> {
             text: decoded.text,
             ends: decoded.ends,
             damage: None,
+            astray,
             windows_1252: false,
         }
     }
@@ -172,29 +227,36 @@ impl<R: BufRead> RecordReader<R> {
 
     /// Goes on to the next line that begins a row, to `end` at most. Whether there is one.
     fn search(&mut self, end: Option<usize>) -> io::Result<bool> {
-        let handle = self
-            .columns
-            .as_ref()
-            .and_then(|columns| columns.index(Column::Handle));
-        let mut lost_handle = Vec::new();
         loop {
             if end.is_some_and(|end| self.passed >= end) || !self.skip_line_ends()? {
                 return Ok(false);
             }
-            let found = self.row(0)?.is_some();
-            let handle = handle
-                .and_then(|index| self.fields.get(index))
-                .unwrap_or_default();
-            let handle = handle.trim_ascii();
-            if found {
-                self.beside = handle == lost_handle;
+            if self.row(0)?.is_some() {
                 return Ok(true);
             }
-            if !handle.is_empty() {
-                lost_handle = handle.to_vec();
-            }
-            self.skip_line()?;
+            self.lose_line()?;
         }
+    }
+
+    /// Passes over a record, to a line inside it.
+    fn lose(&mut self, end: usize) -> io::Result<()> {
+        self.skip_line()?;
+        while self.passed < end {
+            self.lose_line()?;
+        }
+        Ok(())
+    }
+
+    /// Passes over a line, and remembers what may be its handle.
+    fn lose_line(&mut self) -> io::Result<()> {
+        while after_line(self.ahead()) == self.ahead().len() && !self.ended && self.ahead().len() < MAX_RECORD
+        {
+            self.fill()?;
+        }
+        let opening = self.opening();
+        let key = self.key(&opening);
+        self.lost.extend(key);
+        self.skip_line()
     }
 
     /// Where, if anywhere, rows begin inside the record that is so long and go on to its end.
@@ -244,7 +306,7 @@ impl<R: BufRead> RecordReader<R> {
         let decoded = encoding::decode(&self.fields.text, &self.fields.ends);
         self.was_utf8 |= decoded.encoding == Encoding::Utf8;
         let cut = decoded.encoding == Encoding::Utf8Cut && self.was_utf8;
-        let damage = if scan.torn {
+        let damage = if scan.torn.is_some() {
             Some(TORN)
         } else if cut {
             Some("ends in the middle of a character: the file is cut off here")
@@ -258,6 +320,7 @@ impl<R: BufRead> RecordReader<R> {
             text: decoded.text,
             ends: decoded.ends,
             damage: damage.map(str::to_owned),
+            astray: false,
             windows_1252,
         }
     }
@@ -319,6 +382,10 @@ impl<R: BufRead> RecordReader<R> {
             self.fill()?;
         }
     }
+}
+
+fn uneven_by(fields: usize, width: usize) -> String {
+    format!("has {fields} fields where the header has {width}")
 }
 
 fn manner(delimiter: u8, most_fields: usize, strict: bool) -> Manner {

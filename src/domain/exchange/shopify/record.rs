@@ -10,6 +10,8 @@ pub(super) struct Record {
     pub ends: Vec<usize>,
     /// Why it cannot be trusted.
     pub damage: Option<String>,
+    /// It is damaged where its handle stands, which is a guess.
+    pub astray: bool,
     pub windows_1252: bool,
 }
 
@@ -32,6 +34,12 @@ impl Record {
 
     pub(super) fn fields(&self) -> impl Iterator<Item = &str> {
         (0..self.len()).filter_map(|index| self.get(index))
+    }
+
+    /// Leaves it out with what may be of the same product.
+    pub(super) fn doubt(&mut self) {
+        const BESIDE: &str = "stands beside lines that are left out and may belong to the same product";
+        self.damage.get_or_insert_with(|| BESIDE.to_owned());
     }
 
     /// Whether nothing stands in any field, as in the rows that a spreadsheet leaves at the end.

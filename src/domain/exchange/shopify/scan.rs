@@ -27,8 +27,19 @@ impl Fields {
     pub(super) fn split_rest(&mut self, delimiter: u8) {
         let whole = self.ends.last().copied().unwrap_or_default();
         let rest = self.text.split_off(whole);
-        for piece in rest.split(|byte| *byte == delimiter) {
-            self.text.extend_from_slice(piece);
+        self.split(&rest, delimiter);
+    }
+
+    /// Makes fields of a line as if there were no quotes at all.
+    pub(super) fn split_line(&mut self, line: &[u8], delimiter: u8) {
+        self.text.clear();
+        self.ends.clear();
+        self.split(line, delimiter);
+    }
+
+    fn split(&mut self, line: &[u8], delimiter: u8) {
+        for piece in line.split(|byte| *byte == delimiter) {
+            self.text.extend(piece.iter().filter(|byte| **byte != b'"'));
             self.end_field();
         }
     }
@@ -52,8 +63,8 @@ pub(super) struct Scan {
     pub end: End,
     /// Quotes go on over a line end.
     pub over_lines: bool,
-    /// Text stands between a closing quote and the end of the field.
-    pub torn: bool,
+    /// The first field in which text stands between a closing quote and its end.
+    pub torn: Option<usize>,
 }
 
 /// How to read.
@@ -84,7 +95,7 @@ pub(super) fn record(bytes: &[u8], last: bool, manner: Manner, fields: &mut Fiel
     let mut scan = Scan {
         end: End::After(bytes.len()),
         over_lines: false,
-        torn: false,
+        torn: None,
     };
     for (index, &byte) in bytes.iter().enumerate() {
         let line_end = matches!(byte, b'\n' | b'\r');
@@ -123,7 +134,7 @@ pub(super) fn record(bytes: &[u8], last: bool, manner: Manner, fields: &mut Fiel
                     scan.end = End::Misquoted;
                     return scan;
                 }
-                scan.torn |= torn;
+                scan.torn = scan.torn.or(torn.then_some(fields.ends.len()));
                 fields.text.push(byte);
                 State::Plain
             }
@@ -174,7 +185,7 @@ mod tests {
             let wanted = Scan {
                 end,
                 over_lines,
-                torn,
+                torn: torn.then_some(1),
             };
             assert_eq!(scan(text, false).0, wanted, "{text:?}");
             let strictly = scan(text, true).0;
@@ -191,6 +202,16 @@ mod tests {
         assert_eq!(
             (0..4).map(|n| fields.get(n)).collect::<Vec<_>>(),
             [Some(b"a".as_slice()), Some(b"b"), Some(b"c"), None]
+        );
+    }
+
+    #[test]
+    fn a_line_can_be_read_without_quotes() {
+        let mut fields = Fields::default();
+        fields.split_line(b"\"a,\"\",\"b\"", b',');
+        assert_eq!(
+            (0..4).map(|n| fields.get(n)).collect::<Vec<_>>(),
+            [Some(b"a".as_slice()), Some(b""), Some(b"b"), None]
         );
     }
 

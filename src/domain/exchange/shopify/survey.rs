@@ -20,7 +20,7 @@ pub(super) fn scattered(source: &mut Source) -> Result<HashSet<u64>, ExchangeErr
     let mut scattered = HashSet::new();
     let mut current = None;
     while let Some(record) = source.next()? {
-        let Some(handle) = source.columns.handle(&record) else {
+        let Some(handle) = source.columns.handle(&record).filter(|_| !record.astray) else {
             continue;
         };
         let key = key(&handle);
