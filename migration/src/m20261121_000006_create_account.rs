@@ -37,6 +37,7 @@ async fn users(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(text("name"))
         .col(text("role"))
         .col(text("password_hash"))
+        .col(integer("password_version").default(1))
         // None: as it was when the account was made.
         .col(timestamp_with_time_zone_null("role_changed_at"))
         .col(timestamp_with_time_zone("created_at"))

@@ -10,7 +10,7 @@ use super::catalog::cache::CatalogCache;
 use super::permission::Permission;
 use crate::infra::db::Db;
 use crate::infra::password::Passwords;
-use crate::infra::token::Tokens;
+use crate::infra::token::{Holder, Tokens};
 use crate::kernel::actor::{Actor, Origin};
 use crate::kernel::clock::Clock;
 use crate::kernel::config::{AccountsConfig, Config, ShopConfig};
@@ -110,6 +110,16 @@ impl Context {
     /// Unauthenticated for anonymous callers, Forbidden for accounts whose role is too small.
     pub fn require(&self, permission: Permission) -> Result<()> {
         match &self.actor {
+            // Also by what the same request has just done, such as signing out.
+            Actor::User { id, session, role }
+                if !self.platform.revocations.admits(&Holder {
+                    user: *id,
+                    session: *session,
+                    role: *role,
+                }) =>
+            {
+                Err(Error::Unauthenticated)
+            }
             actor if permission.allows(actor.role()) => Ok(()),
             Actor::Anonymous => Err(Error::Unauthenticated),
             Actor::User { .. } | Actor::System => Err(Error::Forbidden),

@@ -47,6 +47,8 @@ pub struct Model {
     pub role: UserRole,
     /// In PHC form, with its parameters and salt.
     pub password_hash: String,
+    /// Grows with each new password, and not when the same one is hashed anew.
+    pub password_version: i32,
     pub role_changed_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,

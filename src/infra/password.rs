@@ -17,8 +17,9 @@ use crate::kernel::error::{Error, Result};
 /// By when some of those who wait have had their turn.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// How much of a password is looked at for its strength, in characters; the time grows faster than the length.
-const LOOKED_AT: usize = 100;
+/// How much of a password is looked at for its strength, in characters; the time grows with the third power of the
+/// length, where a stranger chooses it.
+const LOOKED_AT: usize = 32;
 
 /// What came of checking a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct Passwords {
     threads: Arc<Semaphore>,
     /// One for each that is being worked on or waits.
     places: Arc<Semaphore>,
+    /// Apart from the others: strength is asked for by strangers too, who must not keep anybody from signing in.
+    strength: Arc<Semaphore>,
 }
 
 impl Passwords {
@@ -50,6 +53,7 @@ impl Passwords {
             hasher: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
             threads: Arc::new(Semaphore::new(config.threads)),
             places: Arc::new(Semaphore::new(config.threads.saturating_add(config.queue))),
+            strength: Arc::new(Semaphore::new(1)),
         })
     }
 
@@ -77,9 +81,15 @@ impl Passwords {
     /// Why a password is too easy to guess; None when it is not. `known` is what others know of whoever takes it.
     ///
     /// # Errors
-    /// Throttled when too many wait.
+    /// The thread that looks at it fails.
     pub async fn weakness(&self, password: SecretString, known: Vec<String>) -> Result<Option<String>> {
-        self.work(move || weakness(&password, &known)).await
+        let turn = Arc::clone(&self.strength).acquire_owned().await;
+        let turn = turn.map_err(Error::internal)?;
+        let job = tokio::task::spawn_blocking(move || {
+            let _held = turn;
+            weakness(&password, &known)
+        });
+        job.await.map_err(Error::internal)
     }
 
     /// Does the work when it is its turn, on a thread where it keeps nobody else from theirs.

@@ -215,6 +215,7 @@ async fn crowded(shop: &Shop) {
             name: Set("Somebody".to_owned()),
             role: Set([UserRole::Customer, UserRole::Staff, UserRole::Admin][i % 3]),
             password_hash: Set("none".to_owned()),
+            password_version: Set(1),
             role_changed_at: Set(None),
             created_at: Set(moment(*i)),
             updated_at: Set(now),

@@ -5,7 +5,7 @@
 //! the other; what turns out right takes it back. Three counts are kept, under hashes of what they are about:
 //!
 //! * of an account from one address: after five the wait grows from half a minute to a quarter of an hour;
-//! * of an address, whatever it tries (`SOUK_RATE_LIMIT_AUTH`);
+//! * of an address, whatever it tries where it is not known (`SOUK_RATE_LIMIT_AUTH`);
 //! * of an account, from all addresses where its owner has not been lately: a hundred an hour.
 //!
 //! Accounts that do not exist are counted alike. What is refused here is not counted, so the waits end.
@@ -74,7 +74,8 @@ pub async fn count(ctx: &Context, account: &str) -> Result<Attempt> {
     let network = ctx.origin.network();
     let pair = digest(&format!("pair {network} {account}"));
     let mut rules = vec![(pair.clone(), Rule::Growing)];
-    if let Some(rate) = ctx.platform.accounts.attempts {
+    // Where the owner usually is, neighbours who try other accounts have no say either.
+    if let Some(rate) = ctx.platform.accounts.attempts.filter(|_| !known) {
         rules.push((digest(&format!("address {network}")), Rule::Within(rate)));
     }
     if !known {
@@ -113,9 +114,7 @@ pub async fn count(ctx: &Context, account: &str) -> Result<Attempt> {
 pub async fn forgive(txn: &DatabaseTransaction, attempt: &Attempt, now: DateTime<Utc>) -> Result<()> {
     for row in &attempt.counted {
         if row.key == attempt.pair {
-            sign_in_attempt::Entity::delete_by_id(row.key.clone())
-                .exec(txn)
-                .await?;
+            reset(txn, row).await?;
         } else {
             uncount(txn, row).await?;
         }
@@ -206,7 +205,8 @@ async fn is_known(ctx: &Context, account: &str) -> Result<bool> {
     }))
 }
 
-/// Makes the rows that are not there yet, so that they can be locked.
+/// Makes the rows that are not there yet, and locks all: one that was only looked at could be cleared away before
+/// it is locked.
 async fn insert(txn: &DatabaseTransaction, keys: &[String], now: DateTime<Utc>) -> Result<()> {
     let rows = keys.iter().map(|key| sign_in_attempt::ActiveModel {
         key: Set(key.clone()),
@@ -214,8 +214,11 @@ async fn insert(txn: &DatabaseTransaction, keys: &[String], now: DateTime<Utc>) 
         since: Set(now),
         last_at: Set(now),
     });
+    let keep = OnConflict::column(sign_in_attempt::Column::Key)
+        .update_column(sign_in_attempt::Column::Key)
+        .to_owned();
     sign_in_attempt::Entity::insert_many(rows)
-        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .on_conflict(keep)
         .exec_without_returning(txn)
         .await?;
     Ok(())
@@ -246,6 +249,17 @@ async fn write(txn: &DatabaseTransaction, rows: &[sign_in_attempt::Model]) -> Re
         .on_conflict(replace)
         .exec_without_returning(txn)
         .await?;
+    Ok(())
+}
+
+/// None any more. The row stays: another attempt may be about to lock it.
+async fn reset<C: ConnectionTrait>(connection: &C, row: &sign_in_attempt::Model) -> Result<()> {
+    let none = sign_in_attempt::ActiveModel {
+        key: Set(row.key.clone()),
+        failures: Set(0),
+        ..Default::default()
+    };
+    sign_in_attempt::Entity::update(none).exec(connection).await?;
     Ok(())
 }
 

@@ -36,14 +36,19 @@ pub(super) fn is_reserved(ctx: &Context, email: &Email) -> bool {
     !ctx.platform.accounts.demo && email.is_under(DEMO_DOMAIN)
 }
 
+/// Whether anybody may be signed in to this account here.
+pub(super) fn may_be_used(ctx: &Context, user: &user_account::Model) -> bool {
+    let email = user.email.parse();
+    !email.is_ok_and(|email| is_reserved(ctx, &email))
+}
+
 /// The account with this email, if there is one that may be used.
 pub(super) async fn account(ctx: &Context, email: &str) -> Result<Option<user_account::Model>> {
     let found = user_account::Entity::find()
         .filter(user_account::Column::EmailKey.eq(account_key(email)))
         .one(ctx.db().fresh())
         .await?;
-    let reserved = email.parse().is_ok_and(|email| is_reserved(ctx, &email));
-    Ok(found.filter(|_| !reserved))
+    Ok(found.filter(|user| may_be_used(ctx, user)))
 }
 
 /// The same answer for every reason.
@@ -193,19 +198,27 @@ pub(super) async fn accept(
         .lock_exclusive()
         .one(txn)
         .await?
-        .filter(|user| user.password_hash == proof.user.password_hash)
+        // The hash may be another by now: whoever else has just signed in has hashed the same password anew.
+        .filter(|user| user.password_version == proof.user.password_version)
         .ok_or_else(|| mismatch(path))?;
     if let Some(hash) = &proof.new_hash {
-        set_password_hash(txn, user.id, hash).await?;
+        set_password(txn, user.id, hash, user.password_version).await?;
         user.password_hash.clone_from(hash);
     }
     Ok(user)
 }
 
-pub(super) async fn set_password_hash(txn: &DatabaseTransaction, user: UserId, hash: &str) -> Result<()> {
+/// Stores the hash of a password; `version` is the next one for a new password, and the same for the same one.
+pub(super) async fn set_password(
+    txn: &DatabaseTransaction,
+    user: UserId,
+    hash: &str,
+    version: i32,
+) -> Result<()> {
     let row = user_account::ActiveModel {
         id: Set(user),
         password_hash: Set(hash.to_owned()),
+        password_version: Set(version),
         ..Default::default()
     };
     user_account::Entity::update(row).exec(txn).await?;

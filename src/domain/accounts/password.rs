@@ -6,7 +6,7 @@ use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _};
 use secrecy::SecretString;
 
 use super::backoff;
-use super::credentials::{accept, check_length, check_strength, hash, prove, set_password_hash};
+use super::credentials::{accept, check_length, check_strength, hash, prove, set_password};
 use super::revoke::somebody;
 use super::session::end_in_txn;
 use crate::domain::audit::record::{Deed, record};
@@ -51,7 +51,8 @@ pub async fn change_password(
     let now = ctx.now();
     let txn = ctx.db().begin().await?;
     let mut user = accept(&txn, ctx, &proof, CURRENT).await?;
-    set_password_hash(&txn, user.id, &hash).await?;
+    user.password_version += 1;
+    set_password(&txn, user.id, &hash, user.password_version).await?;
     let others = Condition::all()
         .add(session::Column::UserId.eq(user.id))
         .add(session::Column::Id.ne(this_session));

@@ -12,6 +12,7 @@ use sea_orm::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::credentials::may_be_used;
 use super::session::{self as sessions, RefreshToken, SignedIn, end_in_txn, is_plausible, live, successor};
 use crate::domain::audit::record::{Deed, record_as};
 use crate::domain::context::Context;
@@ -39,7 +40,7 @@ pub async fn refresh(ctx: &Context, presented: &SecretString) -> Result<SignedIn
     let user = user_account::Entity::find_by_id(session.user_id)
         .one(&txn)
         .await?;
-    let user = user.ok_or_else(invalid)?;
+    let user = user.filter(|user| may_be_used(ctx, user)).ok_or_else(invalid)?;
     // Nobody else changes the session's tokens from here on.
     let row = token(&txn, presented).await?.ok_or_else(invalid)?;
     let next = RefreshToken {

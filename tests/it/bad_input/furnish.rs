@@ -107,6 +107,7 @@ async fn people(shop: &Shop) -> [(&'static str, String); 7] {
         name: "Tester".to_owned(),
         role: UserRole::Admin,
         password_hash: hash,
+        password_version: 1,
         role_changed_at: None,
         created_at: shop.now(),
         updated_at: shop.now(),

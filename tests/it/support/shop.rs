@@ -247,6 +247,7 @@ impl Shop {
             name: Set(name.to_owned()),
             role: Set(role.into()),
             password_hash: Set("none".to_owned()),
+            password_version: Set(1),
             role_changed_at: Set(None),
             created_at: Set(self.now()),
             updated_at: Set(self.now()),
