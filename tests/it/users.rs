@@ -127,6 +127,15 @@ both! {
         assert_eq!(code(&shop.graphql_with(Some(&bob), "{ users { totalCount } }", json!({})).await), "done");
     }
 
+    async fn in_production_the_demo_admin_is_not_one_who_stays(shop: &Shop) {
+        people(shop).await;
+        shop.execute("UPDATE user_account SET role = 'ADMIN', email = 'bob@demo.souk.example', email_key = 'bob@demo.souk.example' WHERE name = 'bob'").await.unwrap();
+        let production = shop.beside(&[("SOUK_ENV", "production"), ("SOUK_PASSWORD_MEMORY", "19MiB")]).await;
+        assert_eq!(code(&set(&production, "ann", "ann", "STAFF").await), "INVALID");
+        production.close().await;
+        assert_eq!(code(&set(shop, "ann", "ann", "STAFF").await), "done");
+    }
+
     async fn the_last_admin_stays_one(shop: &Shop) {
         people(shop).await;
         let refused = set(shop, "ann", "ann", "STAFF").await;

@@ -115,6 +115,7 @@ async fn rotate(
         )));
     }
     sessions::store(txn, row.session_id, next, now).await?;
+    sessions::forget_used(txn, row.session_id, now).await?;
     let session = session::ActiveModel {
         id: Set(row.session_id),
         user_agent: Set(ctx.origin.user_agent.clone()),

@@ -212,6 +212,20 @@ async fn end_oldest(txn: &DatabaseTransaction, user: UserId, now: DateTime<Utc>)
     end_in_txn(txn, which, RevokeReason::TooMany, now).await
 }
 
+/// Forgets the tokens of a session that were used long ago: a device may go on for years without signing in again.
+pub(super) async fn forget_used(
+    txn: &DatabaseTransaction,
+    session: SessionId,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    refresh_token::Entity::delete_many()
+        .filter(refresh_token::Column::SessionId.eq(session))
+        .filter(refresh_token::Column::UsedAt.lt(now - KEPT))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
 /// Forgets what ended long ago.
 async fn purge(txn: &DatabaseTransaction, user: UserId, now: DateTime<Utc>) -> Result<()> {
     let long_ago = now - KEPT;

@@ -97,9 +97,15 @@ fn secret(reader: &Reader<'_>, name: &str) -> Result<Option<SecretString>, Confi
 fn weak(secret: &str) -> bool {
     let lower = secret.to_ascii_lowercase();
     different(secret.chars()) < MIN_DIFFERENT
+        || repeats(secret.as_bytes())
         || ["changeme", "change-me", "password", "secret-secret", "your-"]
             .iter()
             .any(|w| lower.contains(w))
+}
+
+/// Whether it is a shorter text over and over, which may well be the alphabet.
+fn repeats(secret: &[u8]) -> bool {
+    (1..=secret.len() / 2).any(|period| secret.iter().zip(secret.iter().skip(period)).all(|(a, b)| a == b))
 }
 
 fn different<T: Ord>(items: impl Iterator<Item = T>) -> usize {
@@ -177,6 +183,7 @@ MCowBQYDK2VwAyEAHoE698ZIwhNMeUfv46DDe9A12OMIDMemwmn0qgtR0Bc=
         for (beside, name, value) in [
             (None, "SOUK_JWT_SECRET", "short"),
             (None, "SOUK_JWT_SECRET", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+            (None, "SOUK_JWT_SECRET", "abcdefghijkabcdefghijkabcdefghijkabc"),
             (Some(pair), "SOUK_JWT_SECRET", "short"),
             (None, "SOUK_JWT_PREVIOUS_SECRET", "short"),
             (None, "SOUK_JWT_PRIVATE_KEY", "nonsense"),

@@ -31,6 +31,24 @@ both! {
         assert_eq!(rows(shop, "session").await, 1);
     }
 
+    async fn a_device_that_goes_on_for_long_leaves_no_heap_of_tokens(shop: &Shop) {
+        let ctx = home(shop);
+        let mut token = sign_up(&ctx, "ann@example.com").await.refresh.token;
+        for _ in 0..20 {
+            shop.clock.advance(Duration::days(6));
+            token = go_on(&ctx, &token).await.unwrap().refresh.token;
+        }
+        assert!(rows(shop, "refresh_token").await < 8);
+    }
+
+    async fn people_of_the_demo_shop_do_not_go_on_in_production(shop: &Shop) {
+        let who = sign_up(&home(shop), "ann@demo.souk.example").await;
+        let production = shop.beside(&[("SOUK_ENV", "production"), ("SOUK_PASSWORD_MEMORY", "19MiB")]).await;
+        assert_eq!(outcome(&go_on(&home(&production), &who.refresh.token).await), "TokenInvalid");
+        production.close().await;
+        assert_eq!(outcome(&go_on(&home(shop), &who.refresh.token).await), "OK");
+    }
+
     async fn a_lost_answer_is_told_again_to_the_same_client(shop: &Shop) {
         let ctx = home(shop);
         let who = sign_up(&ctx, "ann@example.com").await;

@@ -9,6 +9,14 @@ const REVOKE: &str =
     "mutation($id: ID) { sessionRevoke(sessionId: $id) { sessionId userErrors { code path } } }";
 
 both! {
+    async fn whoever_has_signed_out_does_nothing_more_in_the_same_request(shop: &Shop) {
+        let ann = sign_up(&home(shop), "ann@example.com").await;
+        let document = "mutation { sessionRevokeAll { revokedCount } accountUpdate(input: {name: \"Ghost\"}) { user { name } } }";
+        let answer = send_as(shop, &ann, document, json!({})).await;
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAUTHENTICATED", "{answer}");
+        assert_eq!(shop.rows("SELECT name FROM user_account").await, [["Ann Droid"]]);
+    }
+
     async fn sessions_are_ones_own(shop: &Shop) {
         let ann = sign_up(&home(shop), "ann@example.com").await;
         let ben = sign_up(&at(shop, "192.0.2.2", "Ben's"), "ben@example.com").await;

@@ -55,9 +55,13 @@ both! {
     async fn a_hundred_kilobytes_are_refused_without_hashing(shop: &Shop) {
         let costly = shop.beside(&[("SOUK_PASSWORD_MEMORY", "128MiB"), ("SOUK_RATE_LIMIT_AUTH", "off")]).await;
         let input = "x".repeat(100_000);
-        let started = Instant::now();
-        assert_eq!(refusal(&sign_in(&costly, "ann@example.com", &input).await).0, "INVALID_CREDENTIALS");
-        let cheap = started.elapsed();
+        let mut cheap = std::time::Duration::MAX;
+        // The best of a few: any one of them may have waited for the disk.
+        for _ in 0..4 {
+            let started = Instant::now();
+            assert_eq!(refusal(&sign_in(&costly, "ann@example.com", &input).await).0, "INVALID_CREDENTIALS");
+            cheap = cheap.min(started.elapsed());
+        }
         let started = Instant::now();
         assert_eq!(refusal(&sign_in(&costly, "ann@example.com", OTHER_PASSWORD).await).0, "INVALID_CREDENTIALS");
         let dear = started.elapsed();
@@ -79,6 +83,26 @@ both! {
         assert_eq!(outcome(&enter(&home(&stricter), "ann@example.com", PASSWORD).await), "OK");
         assert_eq!(stored().await, new);
         stricter.close().await;
+    }
+
+    async fn many_who_sign_in_at_once_may_find_an_older_hash(shop: &Shop) {
+        sign_up(&home(shop), "ann@example.com").await;
+        let stricter = shop.beside(&[("SOUK_PASSWORD_MEMORY", "128KiB"), ("SOUK_PASSWORD_THREADS", "4")]).await;
+        let places: Vec<_> = (1..=8).map(|n| at(&stricter, &format!("203.0.113.{n}"), "Browser")).collect();
+        let entered = places.iter().map(|place| enter(place, "ann@example.com", PASSWORD));
+        let outcomes: Vec<_> = futures_util::future::join_all(entered).await.iter().map(outcome).collect();
+        assert_eq!(outcomes, ["OK"; 8]);
+        stricter.close().await;
+    }
+
+    async fn many_at_once_from_one_place_find_their_count(shop: &Shop) {
+        let ctx = home(shop);
+        sign_up(&ctx, "ann@example.com").await;
+        for _ in 0..20 {
+            let entered = (0..4).map(|_| enter(&ctx, "ann@example.com", PASSWORD));
+            let outcomes: Vec<_> = futures_util::future::join_all(entered).await.iter().map(outcome).collect();
+            assert_eq!(outcomes, ["OK"; 4]);
+        }
     }
 
     async fn a_user_agent_is_kept_without_what_could_act(shop: &Shop) {
