@@ -46,8 +46,8 @@ pub struct AuditQuery;
 
 #[Object]
 impl AuditQuery {
-    /// Who did what, the newest first, a page at a time: every change that staff and admins made, every log-in and refused
-    /// log-in, every change of a password or role. Admins only.
+    /// Who did what, the newest first, a page at a time: every change that staff and admins made, every log-in and every
+    /// wrong password, every change of a password or role. What was `THROTTLED` was not looked at, and is not here. Admins only.
     #[graphql(guard = "Requires(Permission::ReadAudit)")]
     #[allow(clippy::too_many_arguments, reason = "those of every connection")]
     async fn audit_log(
