@@ -15,6 +15,10 @@ mod m20261121_000005_create_idempotency_key;
 mod m20261121_000006_create_account;
 mod m20261121_000007_create_sign_in_attempt;
 mod m20261121_000008_create_audit_record;
+mod m20261121_000009_create_cart;
+mod m20261121_000010_create_order;
+mod m20261121_000011_create_order_event;
+mod m20261121_000012_create_payment;
 
 /// All steps, in their order.
 #[derive(Debug)]
@@ -32,6 +36,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000006_create_account::Migration),
             Box::new(m20261121_000007_create_sign_in_attempt::Migration),
             Box::new(m20261121_000008_create_audit_record::Migration),
+            Box::new(m20261121_000009_create_cart::Migration),
+            Box::new(m20261121_000010_create_order::Migration),
+            Box::new(m20261121_000011_create_order_event::Migration),
+            Box::new(m20261121_000012_create_payment::Migration),
         ]
     }
 }

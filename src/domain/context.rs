@@ -7,13 +7,14 @@ use sea_orm::DatabaseConnection;
 
 use super::accounts::revocation::Revocations;
 use super::catalog::cache::CatalogCache;
+use super::orders::feed::Feed;
 use super::permission::Permission;
 use crate::infra::db::Db;
 use crate::infra::password::Passwords;
 use crate::infra::token::{Holder, Tokens};
 use crate::kernel::actor::{Actor, Origin};
 use crate::kernel::clock::Clock;
-use crate::kernel::config::{AccountsConfig, Config, ShopConfig};
+use crate::kernel::config::{AccountsConfig, Config, OrdersConfig, ShopConfig};
 use crate::kernel::error::{Error, Result};
 
 /// What lives as long as the process.
@@ -23,10 +24,12 @@ pub struct Platform {
     pub clock: Arc<dyn Clock>,
     pub shop: ShopConfig,
     pub accounts: AccountsConfig,
+    pub orders: OrdersConfig,
     pub passwords: Passwords,
     pub tokens: Tokens,
     pub revocations: Revocations,
     pub catalog_cache: CatalogCache,
+    pub order_events: Feed,
 }
 
 impl Platform {
@@ -39,10 +42,12 @@ impl Platform {
             clock,
             shop: config.shop.clone(),
             accounts: config.accounts.clone(),
+            orders: config.orders.clone(),
             passwords: Passwords::new(&config.password)?,
             tokens,
             revocations: Revocations::default(),
             catalog_cache: CatalogCache::new(&config.cache),
+            order_events: Feed::default(),
         })
     }
 }

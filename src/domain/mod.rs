@@ -1,14 +1,19 @@
 //! Rules, permissions, transactions and queries: what the shop is, whoever asks and however.
 //!
-//! Rooms stand in an order and call only earlier ones: `audit`, `accounts`, `catalog`, `inventory`, `exchange`.
+//! Rooms stand in an order and call only earlier ones: `audit`, `accounts`, `catalog`, `inventory`,
+//! `carts`, `orders`, `payments`, `checkout`, `exchange`.
 //!
 //! Names with a fixed meaning: `by_ids` answers for many at once and leaves out what it does not find;
 //! `visible_to` filters by what the actor may see; `_in_txn` works inside the caller's transaction.
 
 pub mod accounts;
 pub mod audit;
+pub mod carts;
 pub mod catalog;
+pub mod checkout;
 pub mod context;
 pub mod exchange;
 pub mod inventory;
+pub mod orders;
+pub mod payments;
 pub mod permission;

@@ -14,6 +14,12 @@ pub enum Permission {
     ReadUnpublished,
     WriteCatalog,
     WriteInventory,
+    /// See everybody's orders and payments, and what is done to them as it happens.
+    ReadOrders,
+    /// Send orders out, and say that they have arrived.
+    WriteOrders,
+    /// Capture, void and refund payments.
+    WritePayments,
     /// See everybody's account.
     ReadUsers,
     WriteRoles,
@@ -25,9 +31,13 @@ impl Permission {
     pub const fn least(self) -> Role {
         match self {
             Self::OwnAccount => Role::Customer,
-            Self::ReadUnpublished | Self::WriteCatalog | Self::WriteInventory | Self::ReadUsers => {
-                Role::Staff
-            }
+            Self::ReadUnpublished
+            | Self::WriteCatalog
+            | Self::WriteInventory
+            | Self::ReadOrders
+            | Self::WriteOrders
+            | Self::WritePayments
+            | Self::ReadUsers => Role::Staff,
             Self::WriteRoles | Self::ReadAudit => Role::Admin,
         }
     }

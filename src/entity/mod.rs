@@ -1,11 +1,19 @@
 //! Tables as Rust. Rules live in `domain`; here stand only columns and the values they may have.
 
 pub mod audit_record;
+pub mod cart;
+pub mod cart_line;
 pub mod category;
 pub mod category_ancestor;
+pub mod fulfillment;
+pub mod fulfillment_line;
 pub mod idempotency_key;
 pub mod inventory_level;
 pub mod inventory_movement;
+pub mod order_event;
+pub mod order_line;
+pub mod payment;
+pub mod payment_operation;
 pub mod product;
 pub mod product_image;
 pub mod product_listing;
@@ -13,7 +21,9 @@ pub mod product_option;
 pub mod product_tag;
 pub mod product_variant;
 pub mod refresh_token;
+pub mod refund;
 pub mod session;
+pub mod shop_order;
 pub mod sign_in_attempt;
 pub mod user_account;
 pub mod user_address;

@@ -9,17 +9,42 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait as _, DatabaseBackend, DatabaseTransaction, DbErr,
 };
-use sea_orm::{EntityTrait as _, QueryFilter as _};
+use sea_orm::{EntityTrait as _, QueryFilter as _, QuerySelect as _};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::entity::idempotency_key;
+use crate::infra::secret::digest;
 use crate::kernel::actor::Actor;
 use crate::kernel::error::{Error, ErrorCode, Result};
 
 /// How long a key is remembered, at least.
 pub const REMEMBERED_FOR: chrono::Duration = chrono::Duration::hours(24);
+
+/// Deletes keys that need not be remembered any more; how many.
+pub async fn forget_old(txn: &DatabaseTransaction, now: DateTime<Utc>, at_most: u64) -> Result<u64> {
+    use idempotency_key::Column::{Actor, CreatedAt, Key};
+    let old: Vec<(String, String)> = idempotency_key::Entity::find()
+        .select_only()
+        .columns([Actor, Key])
+        .filter(CreatedAt.lt(now - REMEMBERED_FOR))
+        .limit(at_most)
+        .into_tuple()
+        .all(txn)
+        .await?;
+    let mut deleted = 0;
+    for (actor, key) in old {
+        let gone = idempotency_key::Entity::delete_many()
+            .filter(Actor.eq(actor))
+            .filter(Key.eq(key))
+            .filter(CreatedAt.lt(now - REMEMBERED_FOR))
+            .exec(txn)
+            .await?;
+        deleted += gone.rows_affected;
+    }
+    Ok(deleted)
+}
 
 /// How long the second of two requests waits for the first.
 const WAIT: &str = "SET LOCAL lock_timeout = '5s'";
@@ -32,7 +57,8 @@ const MAX_KEY: usize = 255;
 /// A request that carries an idempotency key.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
-    pub actor: &'a Actor,
+    /// Whose key it is: two people may come upon the same one.
+    owner: String,
     pub operation: &'static str,
     pub key: &'a str,
     fingerprint: String,
@@ -49,8 +75,23 @@ pub enum Claim {
 
 impl<'a> Request<'a> {
     /// `input` is all that the request asks for, its key aside.
-    pub fn new(
-        actor: &'a Actor,
+    pub fn new(actor: &Actor, operation: &'static str, key: &'a str, input: &impl Serialize) -> Result<Self> {
+        Self::owned_by(actor.key(), operation, key, input)
+    }
+
+    /// Of a guest: strangers have nothing in common but that they are nobody, so what the request is about says who asks.
+    /// `about` is what only this guest has or knows; it is stored as a hash.
+    pub fn of_guest(
+        about: &str,
+        operation: &'static str,
+        key: &'a str,
+        input: &impl Serialize,
+    ) -> Result<Self> {
+        Self::owned_by(format!("guest {}", digest(about)), operation, key, input)
+    }
+
+    fn owned_by(
+        owner: String,
         operation: &'static str,
         key: &'a str,
         input: &impl Serialize,
@@ -72,7 +113,7 @@ impl<'a> Request<'a> {
             .map(|byte| format!("{byte:02x}"))
             .collect();
         Ok(Self {
-            actor,
+            owner,
             operation,
             key,
             fingerprint,
@@ -90,7 +131,7 @@ impl<'a> Request<'a> {
         }
         self.forget_expired(txn, now).await?;
         let row = idempotency_key::ActiveModel {
-            actor: Set(self.actor.key()),
+            actor: Set(self.owner.clone()),
             key: Set(self.key.to_owned()),
             operation: Set(self.operation.to_owned()),
             fingerprint: Set(self.fingerprint.clone()),
@@ -115,7 +156,7 @@ impl<'a> Request<'a> {
     /// This actor's old row under the same key, which may be used again.
     async fn forget_expired(&self, txn: &DatabaseTransaction, now: DateTime<Utc>) -> Result<()> {
         idempotency_key::Entity::delete_many()
-            .filter(idempotency_key::Column::Actor.eq(self.actor.key()))
+            .filter(idempotency_key::Column::Actor.eq(self.owner.clone()))
             .filter(idempotency_key::Column::Key.eq(self.key))
             .filter(idempotency_key::Column::CreatedAt.lt(now - REMEMBERED_FOR))
             .exec(txn)
@@ -125,7 +166,7 @@ impl<'a> Request<'a> {
     }
 
     async fn find(&self, txn: &DatabaseTransaction) -> Result<Value> {
-        let row = idempotency_key::Entity::find_by_id((self.actor.key(), self.key.to_owned()))
+        let row = idempotency_key::Entity::find_by_id((self.owner.clone(), self.key.to_owned()))
             .one(txn)
             .await?;
         match row {
@@ -145,7 +186,7 @@ impl<'a> Request<'a> {
     pub async fn remember(&self, txn: &DatabaseTransaction, result: Value) -> Result<()> {
         idempotency_key::Entity::update_many()
             .col_expr(idempotency_key::Column::Result, result.into())
-            .filter(idempotency_key::Column::Actor.eq(self.actor.key()))
+            .filter(idempotency_key::Column::Actor.eq(self.owner.clone()))
             .filter(idempotency_key::Column::Key.eq(self.key))
             .exec(txn)
             .await?;

@@ -86,6 +86,22 @@ ids! {
     UserId = "user";
     SessionId = "session";
     AuditRecordId = "audit";
+    CartId = "cart";
+    CartLineId = "cart_line";
+    OrderId = "order";
+    OrderLineId = "order_line";
+    OrderEventId = "order_event";
+    FulfillmentId = "fulfillment";
+    PaymentId = "payment";
+    RefundId = "refund";
+}
+
+impl CartId {
+    /// A new id that nobody can guess: whoever knows it may use the cart. The time that other ids begin with would give
+    /// away 48 of its 122 random bits.
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
 }
 
 #[cfg(test)]

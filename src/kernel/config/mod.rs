@@ -45,6 +45,7 @@ pub struct Config {
     pub accounts: AccountsConfig,
     pub password: PasswordConfig,
     pub shop: ShopConfig,
+    pub orders: OrdersConfig,
     pub cache: CacheConfig,
     pub limits: LimitsConfig,
     pub log: LogConfig,
@@ -117,6 +118,22 @@ pub struct AccountsConfig {
     pub attempts: Option<Rate>,
     /// Whether the accounts of the demo shop, whose passwords everybody knows, may sign in.
     pub demo: bool,
+}
+
+/// From cart to payment.
+#[derive(Clone, Debug)]
+pub struct OrdersConfig {
+    /// How long an unpaid order holds stock. Too short, and buyers lose it while they type their card's number; too
+    /// long, and whoever never pays keeps it from others.
+    pub hold: Duration,
+    /// Whether buyers may pay by bank transfer or on delivery.
+    pub manual_payments: bool,
+    /// How long an order holds stock while a bank transfer is awaited.
+    pub manual_hold: Duration,
+    /// How long a cart that nobody touches is kept.
+    pub cart_life: Duration,
+    /// Whether the TEST gateway, which takes no money, is offered.
+    pub test_payments: bool,
 }
 
 /// So many in so long.

@@ -13,7 +13,7 @@ use super::source::Source;
 use super::token::token;
 use super::{
     CacheConfig, Config, DatabaseConfig, Environment, HttpConfig, LimitsConfig, LogConfig, LogFormat,
-    ShopConfig,
+    OrdersConfig, ShopConfig,
 };
 use crate::kernel::money::Currency;
 
@@ -63,6 +63,10 @@ settings! {
     "SOUK_PASSWORD_QUEUE", "200", "passwords that may wait to be hashed (THROTTLED beyond)";
     "SOUK_SHOP_NAME", "Souk", "the name of the shop";
     "SOUK_CURRENCY", "USD", "the currency that the shop sells in (ISO 4217)";
+    "SOUK_ORDER_HOLD", "15m", "how long an order that is not paid holds stock";
+    "SOUK_MANUAL_PAYMENTS", "true", "whether buyers may pay by MANUAL: by bank transfer (CHARGE) or on delivery (AUTHORIZE)";
+    "SOUK_MANUAL_HOLD", "7d", "how long an order holds stock while a bank transfer is awaited";
+    "SOUK_CART_LIFE", "30d", "how long a cart that nobody touches is kept";
     "SOUK_CACHE_BYTES", "64MiB", "memory for hot catalog reads; 0 switches the cache off";
     "SOUK_CACHE_TTL", "10s", "how long an entry of the cache lives at most; what another process writes is seen after it";
     "SOUK_LIMIT_CONNECTIONS", "10000", "connections at once; further ones wait to be accepted";
@@ -95,7 +99,6 @@ settings! {
 /// version, and warned about.
 pub(super) const LATER: &[&str] = &[
     "REDIS_URL",
-    "SOUK_ORDER_HOLD",
     "SOUK_RATE_LIMIT_PAYMENTS",
     "SOUK_RATE_LIMIT_API",
     "SOUK_RATE_LIMIT_STAFF",
@@ -177,12 +180,23 @@ pub(super) fn read(source: &Source) -> Result<Config, ConfigError> {
         accounts,
         password: accounts::password(&reader, environment)?,
         shop: shop(&reader)?,
+        orders: orders(&reader, environment)?,
         cache: CacheConfig {
             bytes: parse::bytes("SOUK_CACHE_BYTES", reader.text("SOUK_CACHE_BYTES"))?,
             time_to_live: reader.duration("SOUK_CACHE_TTL")?,
         },
         limits: limits(&reader)?,
         log: log(&reader)?,
+    })
+}
+
+fn orders(reader: &Reader<'_>, environment: Environment) -> Result<OrdersConfig, ConfigError> {
+    Ok(OrdersConfig {
+        hold: reader.duration("SOUK_ORDER_HOLD")?,
+        manual_payments: reader.switch("SOUK_MANUAL_PAYMENTS", true)?,
+        manual_hold: reader.duration("SOUK_MANUAL_HOLD")?,
+        cart_life: reader.duration("SOUK_CART_LIFE")?,
+        test_payments: environment == Environment::Development,
     })
 }
 

@@ -1,0 +1,1 @@
+//! What changes several nouns at once: placing, cancelling, sending and ending orders.

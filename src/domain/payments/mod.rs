@@ -1,0 +1,1 @@
+//! Payments: taking the money of orders through gateways, and giving it back.
