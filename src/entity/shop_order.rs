@@ -1,15 +1,13 @@
 //! Something that was ordered, as it was then, and how far it has come.
 
-use sea_orm::FromJsonQueryResult;
 use sea_orm::entity::prelude::*;
-use serde::{Deserialize, Serialize};
 
+use crate::kernel::address::PostalAddress;
 use crate::kernel::id::{OrderId, UserId};
 
 /// How far the order as a whole has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum OrderStatus {
     PendingPayment,
     Confirmed,
@@ -40,20 +38,6 @@ pub enum FulfillmentProgress {
     Delivered,
 }
 
-/// Where it goes, as it was said when it was placed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-pub struct ShippingAddress {
-    pub name: String,
-    pub line1: String,
-    pub line2: Option<String>,
-    pub city: String,
-    pub region: Option<String>,
-    pub postal_code: Option<String>,
-    /// ISO 3166-1 alpha-2.
-    pub country_code: String,
-    pub phone: Option<String>,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "shop_order")]
 pub struct Model {
@@ -72,7 +56,8 @@ pub struct Model {
     pub guest_seed: Option<String>,
     pub email: String,
     #[sea_orm(column_type = "JsonBinary")]
-    pub shipping_address: ShippingAddress,
+    /// As it was said when the order was placed.
+    pub shipping_address: PostalAddress,
     pub currency: String,
     /// In minor units of the currency, as are all amounts.
     pub subtotal: i64,

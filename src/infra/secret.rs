@@ -24,6 +24,17 @@ pub fn digest(text: &str) -> String {
     format!("{:x}", Sha256::digest(text))
 }
 
+/// Whether two texts are equal, in a time that does not tell how much of them is.
+pub fn equal(one: &str, other: &str) -> bool {
+    // Of unequal length they are of unequal origin, which is no secret.
+    one.len() == other.len()
+        && std::hint::black_box(
+            one.bytes()
+                .zip(other.bytes())
+                .fold(0, |difference, (one, other)| difference | (one ^ other)),
+        ) == 0
+}
+
 /// A secret that takes two others to make.
 ///
 /// # Errors
@@ -45,6 +56,12 @@ mod tests {
         let (one, other) = (random().unwrap(), random().unwrap());
         assert_ne!(one.expose_secret(), other.expose_secret());
         assert_eq!(URL_SAFE_NO_PAD.decode(one.expose_secret()).unwrap().len(), 32);
+    }
+
+    #[test]
+    fn equal_is_equal_alone() {
+        assert!(equal("abc", "abc") && equal("", ""));
+        assert!(!equal("abc", "abd") && !equal("abc", "ab") && !equal("bbc", "abc"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Words that everyone speaks. Nothing here knows a table, a request or a rule of the shop.
 
 pub mod actor;
+pub mod address;
 pub mod change;
 pub mod check;
 pub mod clock;

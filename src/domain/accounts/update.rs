@@ -13,6 +13,7 @@ use crate::domain::audit::record::{Deed, record};
 use crate::domain::context::Context;
 use crate::entity::{user_account, user_address};
 use crate::kernel::actor::Role;
+use crate::kernel::address::PostalAddress;
 use crate::kernel::change::Change;
 use crate::kernel::check::Checker;
 use crate::kernel::country::Country;
@@ -113,32 +114,54 @@ fn check_addresses(
     }
     (0..)
         .zip(addresses)
-        .map(|(position, address)| check_address(checker, user, position, address))
+        .map(|(position, address)| {
+            let path = format!("addresses.{position}");
+            row(user, position, check_address(checker, &path, &address))
+        })
         .collect()
 }
 
-fn check_address(
-    checker: &mut Checker,
-    user_id: UserId,
-    position: i32,
-    address: NewAddress,
-) -> user_address::Model {
-    let path = |field: &str| format!("addresses.{position}.{field}");
-    let code = |checker: &mut Checker, field: &str, text: Option<String>| {
-        text.map(|text| checker.bounded(&path(field), &text, 0, MAX_CODE))
+/// The address, checked, for the place in the input that it stands in.
+pub fn check_address(checker: &mut Checker, path: &str, address: &NewAddress) -> PostalAddress {
+    let path = |field: &str| format!("{path}.{field}");
+    let code = |checker: &mut Checker, field: &str, text: Option<&str>| {
+        text.map(|text| checker.bounded(&path(field), text, 0, MAX_CODE))
             .filter(|text| !text.is_empty())
     };
-    user_address::Model {
-        user_id,
-        position,
+    PostalAddress {
         name: checker.text(&path("name"), &address.name),
         line1: checker.text(&path("line1"), &address.line1),
         line2: checker.optional_text(&path("line2"), address.line2.as_deref()),
         city: checker.text(&path("city"), &address.city),
         region: checker.optional_text(&path("region"), address.region.as_deref()),
-        postal_code: code(checker, "postalCode", address.postal_code),
+        postal_code: code(checker, "postalCode", address.postal_code.as_deref()),
         country_code: address.country.code().to_owned(),
-        phone: code(checker, "phone", address.phone),
+        phone: code(checker, "phone", address.phone.as_deref()),
+    }
+}
+
+fn row(user_id: UserId, position: i32, address: PostalAddress) -> user_address::Model {
+    let PostalAddress {
+        name,
+        line1,
+        line2,
+        city,
+        region,
+        postal_code,
+        country_code,
+        phone,
+    } = address;
+    user_address::Model {
+        user_id,
+        position,
+        name,
+        line1,
+        line2,
+        city,
+        region,
+        postal_code,
+        country_code,
+        phone,
     }
 }
 

@@ -4,9 +4,10 @@
 //! stock (by the variants' ids).
 
 use chrono::{DateTime, Utc};
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, EntityTrait as _,
-    IntoActiveModel as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, IntoActiveModel,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
 use super::state::{self, Standing};
@@ -23,7 +24,8 @@ pub struct OrderInHand {
     pub row: shop_order::Model,
     /// In their order. Change them through [`OrderInHand::save`] alone.
     pub lines: Vec<order_line::Model>,
-    stored: (shop_order::Model, Vec<order_line::Model>),
+    /// As the database has them; None for an order that it has not yet.
+    stored: Option<(shop_order::Model, Vec<order_line::Model>)>,
     events: Vec<order_event::Model>,
     actor: String,
     now: DateTime<Utc>,
@@ -42,15 +44,19 @@ impl OrderInHand {
             .order_by_asc(order_line::Column::Position)
             .all(txn)
             .await?;
-        Ok(Some(Self::new(ctx, row, lines)))
+        let stored = Some((row.clone(), lines.clone()));
+        Ok(Some(Self {
+            stored,
+            ..Self::draft(ctx, row, lines)
+        }))
     }
 
-    /// Of an order that this transaction has just stored, without events so far.
-    pub fn new(ctx: &Context, row: shop_order::Model, lines: Vec<order_line::Model>) -> Self {
+    /// An order that is to be made.
+    pub fn draft(ctx: &Context, row: shop_order::Model, lines: Vec<order_line::Model>) -> Self {
         Self {
-            stored: (row.clone(), lines.clone()),
             row,
             lines,
+            stored: None,
             events: Vec::new(),
             actor: ctx.actor.key(),
             now: ctx.now(),
@@ -121,38 +127,72 @@ impl OrderInHand {
 
     /// Stores all changes and events. The order as it is now.
     pub async fn save(mut self, txn: &DatabaseTransaction) -> Result<shop_order::Model> {
-        let (stored_row, stored_lines) = &self.stored;
-        for (line, stored) in self.lines.iter().zip(stored_lines) {
-            if line != stored {
-                line.clone().into_active_model().reset_all().update(txn).await?;
-            }
-        }
-        if self.row != *stored_row {
-            self.row.updated_at = self.now;
-            let row = self.row.clone().into_active_model().reset_all();
-            row.update(txn).await?;
+        match self.stored.take() {
+            None => self.insert(txn).await?,
+            Some((row, lines)) => self.update(txn, &row, &lines).await?,
         }
         if !self.events.is_empty() {
-            let rows = self.events.into_iter().map(|event| order_event::ActiveModel {
-                id: Set(event.id),
-                order_id: Set(event.order_id),
-                seq: Set(event.seq),
-                position: Set(event.position),
-                user_id: Set(event.user_id),
-                kind: Set(event.kind),
-                status: Set(event.status),
-                payment_status: Set(event.payment_status),
-                fulfillment_status: Set(event.fulfillment_status),
-                message: Set(event.message),
-                actor: Set(event.actor),
-                occurred_at: Set(event.occurred_at),
-            });
+            let rows = self.events.into_iter().map(IntoActiveModel::into_active_model);
             order_event::Entity::insert_many(rows)
                 .exec_without_returning(txn)
                 .await?;
         }
         Ok(self.row)
     }
+
+    async fn insert(&mut self, txn: &DatabaseTransaction) -> Result<()> {
+        for _ in 0..NUMBERS_TRIED {
+            self.row.number = number()?;
+            let taken = OnConflict::column(shop_order::Column::Number)
+                .do_nothing()
+                .to_owned();
+            let inserted = shop_order::Entity::insert(self.row.clone().into_active_model())
+                .on_conflict(taken)
+                .exec_without_returning(txn)
+                .await?;
+            if inserted == 1 {
+                let lines = self.lines.iter().cloned().map(IntoActiveModel::into_active_model);
+                order_line::Entity::insert_many(lines)
+                    .exec_without_returning(txn)
+                    .await?;
+                return Ok(());
+            }
+        }
+        Err(Error::internal(anyhow::anyhow!("no free order number was found")))
+    }
+
+    async fn update(
+        &mut self,
+        txn: &DatabaseTransaction,
+        stored_row: &shop_order::Model,
+        stored_lines: &[order_line::Model],
+    ) -> Result<()> {
+        for (line, stored) in self.lines.iter().zip(stored_lines) {
+            if line != stored {
+                let line = line.clone().into_active_model().reset_all();
+                order_line::Entity::update(line).exec(txn).await?;
+            }
+        }
+        if self.row != *stored_row {
+            self.row.updated_at = self.now;
+            let row = self.row.clone().into_active_model().reset_all();
+            shop_order::Entity::update(row).exec(txn).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Of nine digits; all in use would be nine hundred million orders.
+const FIRST_NUMBER: u32 = 100_000_000;
+const NUMBERS: u32 = 900_000_000;
+const NUMBERS_TRIED: u32 = 20;
+
+/// A number that says nothing about how many orders there are. Counting on would, and would need one counter that all
+/// orders wait for.
+fn number() -> Result<String> {
+    let random =
+        getrandom::u32().map_err(|error| Error::internal(anyhow::anyhow!("no randomness: {error}")))?;
+    Ok((FIRST_NUMBER + random % NUMBERS).to_string())
 }
 
 /// Commits what was done to orders, and wakes those who wait for events. Only a hint is lost when the process dies in

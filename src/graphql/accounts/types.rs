@@ -12,6 +12,7 @@ use crate::graphql::error::Result;
 use crate::graphql::loaders::{AddressesByUser, SessionsByUser};
 use crate::graphql::scalars::{CountryCode, DateTime};
 use crate::kernel::actor::{Actor, Role};
+use crate::kernel::address::PostalAddress;
 use crate::kernel::error::Error;
 
 /// What an account may do. Each role may do all that the ones before it may.
@@ -78,7 +79,11 @@ impl User {
             Some(viewer) => find::addresses_by_users(viewer, &[id]).await?.remove(&id),
             None => ctx.loaders()?.load_one(AddressesByUser(id)).await?,
         };
-        Ok(rows.unwrap_or_default().into_iter().map(Address::new).collect())
+        Ok(rows
+            .unwrap_or_default()
+            .iter()
+            .map(|row| Address::of_user(row))
+            .collect())
     }
 
     /// Where you are signed in, the last used first: at most 100. Empty for accounts other than your own, whoever you are.
@@ -151,15 +156,28 @@ impl Session {
     }
 }
 
-/// An address, around its row.
+/// An address of somebody, or of an order.
 #[derive(Clone, Debug)]
 pub struct Address {
-    row: Arc<user_address::Model>,
+    row: PostalAddress,
 }
 
 impl Address {
-    pub fn new(row: Arc<user_address::Model>) -> Self {
-        Self { row }
+    pub fn new(address: PostalAddress) -> Self {
+        Self { row: address }
+    }
+
+    fn of_user(row: &user_address::Model) -> Self {
+        Self::new(PostalAddress {
+            name: row.name.clone(),
+            line1: row.line1.clone(),
+            line2: row.line2.clone(),
+            city: row.city.clone(),
+            region: row.region.clone(),
+            postal_code: row.postal_code.clone(),
+            country_code: row.country_code.clone(),
+            phone: row.phone.clone(),
+        })
     }
 }
 
