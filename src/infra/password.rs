@@ -7,7 +7,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use unicode_normalization::UnicodeNormalization as _;
 use zxcvbn::{Score, zxcvbn};
 
@@ -40,6 +40,8 @@ pub struct Passwords {
     places: Arc<Semaphore>,
     /// Apart from the others: strength is asked for by strangers too, who must not keep anybody from signing in.
     strength: Arc<Semaphore>,
+    /// Of those who wait until it is known whether others' passwords are right.
+    waiting: Arc<Semaphore>,
 }
 
 impl Passwords {
@@ -54,6 +56,19 @@ impl Passwords {
             threads: Arc::new(Semaphore::new(config.threads)),
             places: Arc::new(Semaphore::new(config.threads.saturating_add(config.queue))),
             strength: Arc::new(Semaphore::new(1)),
+            waiting: Arc::new(Semaphore::new(config.queue)),
+        })
+    }
+
+    /// A place for somebody whose password is not to be looked at before others' have been, for as long as it is held.
+    /// As many as may wait for a thread, and apart from them: who waits here must not keep anybody from being checked.
+    ///
+    /// # Errors
+    /// Throttled when too many wait.
+    pub fn place_to_wait(&self) -> Result<OwnedSemaphorePermit> {
+        let place = Arc::clone(&self.waiting).try_acquire_owned();
+        place.map_err(|_| Error::Throttled {
+            retry_after: RETRY_AFTER,
         })
     }
 

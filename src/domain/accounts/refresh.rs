@@ -12,7 +12,7 @@ use sea_orm::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::credentials::may_be_used;
+use super::identity::may_be_used;
 use super::session::{self as sessions, RefreshToken, SignedIn, end_in_txn, is_plausible, live, successor};
 use crate::domain::audit::record::{Deed, record_as};
 use crate::domain::context::Context;

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::credentials::may_be_used;
+use super::identity::may_be_used;
 use crate::domain::audit::record::{Deed, record};
 use crate::domain::context::Context;
 use crate::domain::permission::Permission;

@@ -86,7 +86,7 @@ async fn end(ctx: &Context<'_>, session: Option<ID>) -> Result<SessionId> {
 impl AccountsMutation {
     /// Opens an account, and signs in to it. For an email that has an account this is `sessionCreate`: with its password it
     /// signs in, with another one it is INVALID_CREDENTIALS. So it may be sent again when the answer was lost. After too many
-    /// attempts it is THROTTLED, with `retryAfter` seconds.
+    /// attempts, or too many accounts opened from one address, it is THROTTLED, with `retryAfter` seconds.
     async fn account_register(
         &self,
         ctx: &Context<'_>,
