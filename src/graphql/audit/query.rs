@@ -50,7 +50,6 @@ impl AuditQuery {
     /// wrong password, every change of a password or role. What was `THROTTLED` was not looked at: `signInThrottled` is here
     /// once for each wait. Admins only.
     #[graphql(guard = "Requires(Permission::ReadAudit)")]
-    #[allow(clippy::too_many_arguments, reason = "those of every connection")]
     async fn audit_log(
         &self,
         ctx: &Context<'_>,
