@@ -123,6 +123,7 @@ impl AccountsMutation {
     /// access token, which may have expired. A refresh token is good for one use: one that comes again is TOKEN_REUSED and
     /// closes the session, since somebody else may have it. Only the same client may ask again within seconds, when it
     /// lost the answer or asked twice at once, and is told the same. TOKEN_INVALID for any other that does not count.
+    /// Far more often than access tokens expire it is THROTTLED, and the token is not used up.
     async fn session_refresh(
         &self,
         ctx: &Context<'_>,
