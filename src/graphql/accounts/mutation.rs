@@ -86,7 +86,7 @@ async fn end(ctx: &Context<'_>, session: Option<ID>) -> Result<SessionId> {
 impl AccountsMutation {
     /// Opens an account, and signs in to it. For an email that has an account this is `sessionCreate`: with its password it
     /// signs in, with another one it is INVALID_CREDENTIALS. So it may be sent again when the answer was lost. After too many
-    /// attempts it is THROTTLED, with `retryAfter` seconds.
+    /// attempts, or too many accounts opened from one address, it is THROTTLED, with `retryAfter` seconds.
     async fn account_register(
         &self,
         ctx: &Context<'_>,
@@ -123,6 +123,7 @@ impl AccountsMutation {
     /// access token, which may have expired. A refresh token is good for one use: one that comes again is TOKEN_REUSED and
     /// closes the session, since somebody else may have it. Only the same client may ask again within seconds, when it
     /// lost the answer or asked twice at once, and is told the same. TOKEN_INVALID for any other that does not count.
+    /// Far more often than access tokens expire it is THROTTLED, and the token is not used up.
     async fn session_refresh(
         &self,
         ctx: &Context<'_>,
