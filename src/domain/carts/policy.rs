@@ -1,0 +1,45 @@
+//! Whose cart it is. A guest's belongs to whoever knows its id, which nobody can guess; a customer's to that customer
+//! alone, whatever role somebody else has.
+
+use crate::entity::cart;
+use crate::kernel::actor::Actor;
+
+pub fn may_use(actor: &Actor, cart: &cart::Model) -> bool {
+    cart.user_id.is_none_or(|owner| actor.user() == Some(owner))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::kernel::actor::Role;
+    use crate::kernel::id::{CartId, SessionId, UserId};
+
+    #[test]
+    fn a_customers_cart_is_nobody_elses() {
+        let owner = UserId::new();
+        let cart = |user_id| cart::Model {
+            id: CartId::random(),
+            user_id,
+            currency: "USD".to_owned(),
+            created_at: DateTime::UNIX_EPOCH,
+            updated_at: DateTime::UNIX_EPOCH,
+        };
+        let user = |id, role| Actor::User {
+            id,
+            session: SessionId::new(),
+            role,
+        };
+        for (actor, own) in [
+            (Actor::Anonymous, false),
+            (user(owner, Role::Customer), true),
+            (user(UserId::new(), Role::Customer), false),
+            (user(UserId::new(), Role::Admin), false),
+            (Actor::System, false),
+        ] {
+            assert!(may_use(&actor, &cart(None)), "{actor:?}");
+            assert_eq!(may_use(&actor, &cart(Some(owner))), own, "{actor:?}");
+        }
+    }
+}
