@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod answer;
 pub mod audit;
+pub mod carts;
 pub mod catalog;
 mod change;
 pub mod connection;

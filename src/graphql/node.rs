@@ -7,15 +7,18 @@ use futures_util::future::try_join_all;
 
 use super::accounts::{Session, User};
 use super::audit::AuditRecord;
+use super::carts::{Cart, CartLine};
 use super::catalog::{Category, Product, ProductVariant};
 use super::context::ContextExt as _;
 use super::error::Result;
 use super::ids::parse_id;
 use super::list::List;
-use super::loaders::{AuditRecordById, CategoryById, ProductById, SessionById, UserById, VariantById};
+use super::loaders::{
+    AuditRecordById, CartById, CartLineById, CategoryById, ProductById, SessionById, UserById, VariantById,
+};
 use crate::kernel::error::Error;
 use crate::kernel::id::{
-    AuditRecordId, CategoryId, ProductId, ProductVariantId, SessionId, UserId, prefix_of,
+    AuditRecordId, CartId, CartLineId, CategoryId, ProductId, ProductVariantId, SessionId, UserId, prefix_of,
 };
 
 /// The most ids that `nodes` takes at once.
@@ -35,6 +38,8 @@ pub enum Node {
     User(User),
     Session(Session),
     AuditRecord(AuditRecord),
+    Cart(Cart),
+    CartLine(CartLine),
 }
 
 async fn load(ctx: &Context<'_>, id: &ID, argument: &str) -> Result<Option<Node>> {
@@ -67,6 +72,14 @@ async fn load(ctx: &Context<'_>, id: &ID, argument: &str) -> Result<Option<Node>
             let row = loaders.load_one(AuditRecordById(parse_id(id, argument)?)).await?;
             Ok(row.map(|row| AuditRecord::new(row).into()))
         }
+        Some(CartId::PREFIX) => {
+            let row = loaders.load_one(CartById(parse_id(id, argument)?)).await?;
+            Ok(row.map(|row| Cart::new(row).into()))
+        }
+        Some(CartLineId::PREFIX) => {
+            let row = loaders.load_one(CartLineById(parse_id(id, argument)?)).await?;
+            Ok(row.map(|row| CartLine::new(row).into()))
+        }
         _ => Err(Error::bad_input(
             argument,
             "is not the id of anything here: ids look like product_01h455vb4pex5vsknk084sn02q",
@@ -85,7 +98,7 @@ impl NodeQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "The id of a product, a variant, a category, an account, a session or an audit record."
+            desc = "The id of a product, a variant, a category, an account, a session, an audit record, a cart or a line of one."
         )]
         id: ID,
     ) -> Option<Result<Node>> {

@@ -4,6 +4,7 @@ use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema};
 
 use super::accounts::{AccountsMutation, AccountsQuery, RoleMutation, UsersQuery};
 use super::audit::AuditQuery;
+use super::carts::{CartsMutation, CartsQuery};
 use super::catalog::{CatalogMutation, CatalogQuery};
 use super::inventory::InventoryMutation;
 use super::limits::Limits;
@@ -22,11 +23,18 @@ pub struct Query(
     UsersQuery,
     AuditQuery,
     CatalogQuery,
+    CartsQuery,
 );
 
 /// Everything that can be changed.
 #[derive(Debug, Default, MergedObject)]
-pub struct Mutation(AccountsMutation, RoleMutation, CatalogMutation, InventoryMutation);
+pub struct Mutation(
+    AccountsMutation,
+    RoleMutation,
+    CatalogMutation,
+    InventoryMutation,
+    CartsMutation,
+);
 
 /// Builds the schema with the limits that resolvers keep. `open` is for those who may read the schema: only they are
 /// told what a misspelt name was meant to be.

@@ -18,6 +18,7 @@ mod access;
 mod accounts;
 mod audit;
 mod bad_input;
+mod carts;
 mod catalog;
 mod constraints;
 mod cost;

@@ -13,6 +13,8 @@ use super::payloads::{
 };
 use crate::domain::accounts::session::SignedIn;
 use crate::domain::accounts::{password, refresh, register, revoke, sign_in, update};
+use crate::domain::carts::take_over::take_over;
+use crate::domain::context::Context as DomainContext;
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::cookies::RefreshCookie;
 use crate::graphql::error::{ApiError, Result};
@@ -22,7 +24,7 @@ use crate::graphql::scalars::DateTime;
 use crate::graphql::user_error::{UserError, refused};
 use crate::kernel::actor::Actor;
 use crate::kernel::error::Error;
-use crate::kernel::id::SessionId;
+use crate::kernel::id::{CartId, SessionId};
 
 #[derive(Debug, Default)]
 pub struct AccountsMutation;
@@ -61,6 +63,15 @@ fn entrance(ctx: &Context<'_>, outcome: Result<SignedIn>) -> Result<Entrance> {
         .transpose()?
         .unzip();
     Ok((user, tokens, user_errors))
+}
+
+/// Takes a guest's cart along. That this fails is no reason to turn somebody away who has proved who they are: the cart
+/// stays where it was, and comes along another time.
+async fn bring(ctx: &DomainContext, cart: CartId) {
+    if let Err(error) = take_over(ctx, cart).await {
+        let error = anyhow::Error::from(error);
+        tracing::error!(error = format!("{error:#}"), "a guest's cart was not taken along");
+    }
 }
 
 /// The token in the input, else the one in the cookie of a client that asked for cookies.
@@ -103,14 +114,19 @@ impl AccountsMutation {
 
     /// Signs in: opens a session on this device. INVALID_CREDENTIALS whether there is no such account or the password is
     /// another one. An account has at most 100 sessions: the ones longest unused end. After too many attempts it is THROTTLED,
-    /// with `retryAfter` seconds.
+    /// with `retryAfter` seconds. The guest's cart comes along where it can: whatever becomes of it, you are signed in, and
+    /// `user.cart` says what is in yours.
     async fn session_create(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Who, and the proof of it.")] input: SessionCreateInput,
     ) -> Result<SessionCreatePayload> {
-        let (email, password) = input.into_parts();
-        let outcome = sign_in::sign_in(ctx.domain()?, &email, &password).await;
+        let domain = ctx.domain()?;
+        let (email, password, cart) = input.into_parts()?;
+        let outcome = sign_in::sign_in(domain, &email, &password).await;
+        if let (Ok(signed_in), Some(cart)) = (&outcome, cart) {
+            bring(&domain.of(signed_in.actor()), cart).await;
+        }
         let (user, tokens, user_errors) = entrance(ctx, outcome.map_err(ApiError))?;
         Ok(SessionCreatePayload {
             user,

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, Object};
 
 use crate::domain::accounts::find;
+use crate::domain::carts;
 use crate::domain::context::Context as DomainContext;
 use crate::entity::{session, user_account, user_address};
+use crate::graphql::carts::Cart;
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
-use crate::graphql::loaders::{AddressesByUser, SessionsByUser};
+use crate::graphql::loaders::{AddressesByUser, CartByUser, SessionsByUser};
 use crate::graphql::scalars::{CountryCode, DateTime};
 use crate::kernel::actor::{Actor, Role};
 use crate::kernel::address::PostalAddress;
@@ -46,6 +48,15 @@ impl User {
             row,
             viewer: Some(Arc::new(viewer)),
         }
+    }
+
+    async fn find_cart(&self, ctx: &Context<'_>) -> Result<Option<Cart>> {
+        let id = self.row.id;
+        let row = match &self.viewer {
+            Some(viewer) => carts::find::by_users(viewer, &[id]).await?.remove(&id),
+            None => ctx.loaders()?.load_one(CartByUser(id)).await?,
+        };
+        Ok(row.map(Cart::new))
     }
 }
 
@@ -98,6 +109,11 @@ impl User {
         };
         let session = |row| Session::new(row, viewer);
         Ok(rows.unwrap_or_default().into_iter().map(session).collect())
+    }
+
+    /// Your open cart; null when you have none, and for accounts other than your own, whoever you are.
+    async fn cart(&self, ctx: &Context<'_>) -> Option<Result<Cart>> {
+        self.find_cart(ctx).await.transpose()
     }
 
     /// When the account was made.

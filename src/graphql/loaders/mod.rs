@@ -4,6 +4,7 @@
 mod accounts;
 mod audit;
 mod batch;
+mod carts;
 mod catalog;
 mod idle;
 mod inventory;
@@ -13,6 +14,7 @@ use crate::domain::context::Context;
 pub use accounts::{AddressesByUser, SessionById, SessionsByUser, UserById};
 pub use audit::AuditRecordById;
 pub use batch::Loaders;
+pub use carts::{CartById, CartByUser, CartLineById, GoodsByVariant, LinesByCart};
 pub use catalog::{
     AncestorsByCategory, CategoryById, ChildrenByCategory, ImagesByProduct, OptionsByProduct, PageByCategory,
     ProductById, ProductCountByCategory, ProductIdBySlug, TagsByProduct, VariantById, VariantsByProduct,
