@@ -12,10 +12,13 @@ use super::context::ContextExt as _;
 use super::error::Result;
 use super::ids::parse_id;
 use super::list::List;
-use super::loaders::{AuditRecordById, CategoryById, ProductById, SessionById, UserById, VariantById};
+use super::loaders::{
+    AuditRecordById, CategoryById, PaymentById, ProductById, RefundById, SessionById, UserById, VariantById,
+};
+use super::payments::{Payment, Refund};
 use crate::kernel::error::Error;
 use crate::kernel::id::{
-    AuditRecordId, CategoryId, ProductId, ProductVariantId, SessionId, UserId, prefix_of,
+    AuditRecordId, CategoryId, PaymentId, ProductId, ProductVariantId, RefundId, SessionId, UserId, prefix_of,
 };
 
 /// The most ids that `nodes` takes at once.
@@ -35,6 +38,8 @@ pub enum Node {
     User(User),
     Session(Session),
     AuditRecord(AuditRecord),
+    Payment(Payment),
+    Refund(Refund),
 }
 
 async fn load(ctx: &Context<'_>, id: &ID, argument: &str) -> Result<Option<Node>> {
@@ -67,6 +72,14 @@ async fn load(ctx: &Context<'_>, id: &ID, argument: &str) -> Result<Option<Node>
             let row = loaders.load_one(AuditRecordById(parse_id(id, argument)?)).await?;
             Ok(row.map(|row| AuditRecord::new(row).into()))
         }
+        Some(PaymentId::PREFIX) => {
+            let found = loaders.load_one(PaymentById(parse_id(id, argument)?)).await?;
+            Ok(found.map(|(row, order)| Payment::new(row, order).into()))
+        }
+        Some(RefundId::PREFIX) => {
+            let found = loaders.load_one(RefundById(parse_id(id, argument)?)).await?;
+            Ok(found.map(|(row, payment)| Refund::new(row, payment).into()))
+        }
         _ => Err(Error::bad_input(
             argument,
             "is not the id of anything here: ids look like product_01h455vb4pex5vsknk084sn02q",
@@ -85,7 +98,7 @@ impl NodeQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "The id of a product, a variant, a category, an account, a session or an audit record."
+            desc = "The id of a product, a variant, a category, an account, a session, an audit record, a payment or a refund."
         )]
         id: ID,
     ) -> Option<Result<Node>> {

@@ -8,6 +8,7 @@ use super::catalog::{CatalogMutation, CatalogQuery};
 use super::inventory::InventoryMutation;
 use super::limits::Limits;
 use super::node::NodeQuery;
+use super::payments::PaymentsMutation;
 use super::shop::ShopQuery;
 use crate::kernel::config::LimitsConfig;
 
@@ -26,7 +27,13 @@ pub struct Query(
 
 /// Everything that can be changed.
 #[derive(Debug, Default, MergedObject)]
-pub struct Mutation(AccountsMutation, RoleMutation, CatalogMutation, InventoryMutation);
+pub struct Mutation(
+    AccountsMutation,
+    RoleMutation,
+    CatalogMutation,
+    InventoryMutation,
+    PaymentsMutation,
+);
 
 /// Builds the schema with the limits that resolvers keep. `open` is for those who may read the schema: only they are
 /// told what a misspelt name was meant to be.
