@@ -47,7 +47,12 @@ impl App {
     /// # Errors
     /// The secret that signs tokens cannot be kept.
     pub fn on(db: Db, config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let platform = Arc::new(Platform::new(db, clock, &config)?);
+        Ok(Self::of(Platform::new(db, clock, &config)?, config))
+    }
+
+    /// Around what was made for these settings, of which a part may be another one than they say.
+    pub fn of(platform: Platform, config: Config) -> Self {
+        let platform = Arc::new(platform);
         let engine = Engine::new(
             schema::build(&config.limits, config.http.introspection),
             Arc::clone(&platform),
@@ -60,11 +65,11 @@ impl App {
             environment: config.environment,
             lifecycle: Lifecycle::default(),
         });
-        Ok(Self {
+        Self {
             config,
             platform,
             shared,
-        })
+        }
     }
 
     /// All addresses, for a server or for a test.

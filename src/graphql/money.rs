@@ -1,6 +1,6 @@
 //! Money as clients see it.
 
-use async_graphql::SimpleObject;
+use async_graphql::{InputObject, SimpleObject};
 
 use super::scalars::{CurrencyCode, Decimal};
 use crate::kernel::money;
@@ -9,6 +9,15 @@ use crate::kernel::money;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, SimpleObject)]
 pub struct Money {
     /// The exact amount, with all decimals of its currency: `"19.90"`, but `"1500"` for yen.
+    pub amount: Decimal,
+    /// The currency of the amount.
+    pub currency_code: CurrencyCode,
+}
+
+/// An amount of money that is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, InputObject)]
+pub struct MoneyInput {
+    /// The exact amount, such as `"19.90"`.
     pub amount: Decimal,
     /// The currency of the amount.
     pub currency_code: CurrencyCode,

@@ -14,11 +14,14 @@ use super::error::Result;
 use super::ids::parse_id;
 use super::list::List;
 use super::loaders::{
-    AuditRecordById, CartById, CartLineById, CategoryById, ProductById, SessionById, UserById, VariantById,
+    AuditRecordById, CartById, CartLineById, CategoryById, PaymentById, ProductById, RefundById, SessionById,
+    UserById, VariantById,
 };
+use super::payments::{Payment, Refund};
 use crate::kernel::error::Error;
 use crate::kernel::id::{
-    AuditRecordId, CartId, CartLineId, CategoryId, ProductId, ProductVariantId, SessionId, UserId, prefix_of,
+    AuditRecordId, CartId, CartLineId, CategoryId, PaymentId, ProductId, ProductVariantId, RefundId,
+    SessionId, UserId, prefix_of,
 };
 
 /// The most ids that `nodes` takes at once.
@@ -40,6 +43,8 @@ pub enum Node {
     AuditRecord(AuditRecord),
     Cart(Cart),
     CartLine(CartLine),
+    Payment(Payment),
+    Refund(Refund),
 }
 
 async fn load(ctx: &Context<'_>, id: &ID, argument: &str) -> Result<Option<Node>> {
@@ -79,6 +84,14 @@ async fn load(ctx: &Context<'_>, id: &ID, argument: &str) -> Result<Option<Node>
         Some(CartLineId::PREFIX) => {
             let row = loaders.load_one(CartLineById(parse_id(id, argument)?)).await?;
             Ok(row.map(|row| CartLine::new(row).into()))
+        }
+        Some(PaymentId::PREFIX) => {
+            let found = loaders.load_one(PaymentById(parse_id(id, argument)?)).await?;
+            Ok(found.map(|(row, order)| Payment::new(row, order).into()))
+        }
+        Some(RefundId::PREFIX) => {
+            let found = loaders.load_one(RefundById(parse_id(id, argument)?)).await?;
+            Ok(found.map(|(row, payment)| Refund::new(row, payment).into()))
         }
         _ => Err(Error::bad_input(
             argument,

@@ -9,6 +9,7 @@ use super::catalog::{CatalogMutation, CatalogQuery};
 use super::inventory::InventoryMutation;
 use super::limits::Limits;
 use super::node::NodeQuery;
+use super::payments::PaymentsMutation;
 use super::shop::ShopQuery;
 use crate::kernel::config::LimitsConfig;
 
@@ -34,6 +35,7 @@ pub struct Mutation(
     CatalogMutation,
     InventoryMutation,
     CartsMutation,
+    PaymentsMutation,
 );
 
 /// Builds the schema with the limits that resolvers keep. `open` is for those who may read the schema: only they are

@@ -15,6 +15,7 @@ mod preflight;
 mod reply;
 pub mod server;
 mod socket;
+mod test_gateway;
 
 use std::sync::Arc;
 
@@ -76,6 +77,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
     }
     let router = router
         .merge(graphiql::router())
+        .merge(test_gateway::router(&shared))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method);
     layers::around(router, &shared).with_state(shared)
