@@ -21,6 +21,7 @@ mod list;
 pub mod loaders;
 pub mod money;
 pub mod node;
+pub mod orders;
 pub mod payments;
 pub mod scalars;
 pub mod schema;

@@ -9,6 +9,7 @@ use super::catalog::{CatalogMutation, CatalogQuery};
 use super::inventory::InventoryMutation;
 use super::limits::Limits;
 use super::node::NodeQuery;
+use super::orders::{OrdersMutation, OrdersQuery};
 use super::payments::PaymentsMutation;
 use super::shop::ShopQuery;
 use crate::kernel::config::LimitsConfig;
@@ -25,6 +26,7 @@ pub struct Query(
     AuditQuery,
     CatalogQuery,
     CartsQuery,
+    OrdersQuery,
 );
 
 /// Everything that can be changed.
@@ -35,6 +37,7 @@ pub struct Mutation(
     CatalogMutation,
     InventoryMutation,
     CartsMutation,
+    OrdersMutation,
     PaymentsMutation,
 );
 

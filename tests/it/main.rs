@@ -31,6 +31,7 @@ mod house;
 mod http;
 mod inventory;
 mod migrations;
+mod orders;
 mod schema;
 mod sql_counts;
 mod user_command;

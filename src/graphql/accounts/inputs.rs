@@ -65,7 +65,7 @@ pub(super) struct AccountUpdateInput {
 
 /// A postal address.
 #[derive(Clone, Debug, InputObject)]
-pub(super) struct AddressInput {
+pub(crate) struct AddressInput {
     /// Who lives or works there. 1 to 255 characters.
     name: String,
     /// Street and number, or whatever comes first there. 1 to 255 characters.
@@ -126,7 +126,7 @@ impl AccountUpdateInput {
 }
 
 impl AddressInput {
-    fn into_domain(self) -> NewAddress {
+    pub(crate) fn into_domain(self) -> NewAddress {
         NewAddress {
             name: self.name,
             line1: self.line1,

@@ -8,6 +8,7 @@ mod carts;
 mod catalog;
 mod idle;
 mod inventory;
+mod orders;
 mod payments;
 
 use crate::domain::context::Context;
@@ -22,6 +23,10 @@ pub use catalog::{
 };
 pub use idle::Idle;
 pub use inventory::LevelByVariant;
+pub use orders::{
+    FulfillmentById, FulfillmentsByOrder, LinesByFulfillment, LinesByOrder, OrderById, OrderEventById,
+    OrderLineById,
+};
 pub use payments::{PaymentById, PaymentsByOrder, RefundById, RefundsByPayment};
 
 /// Loads whatever an operation needs. It takes ids, never the actor: who may see what, the domain decides.
