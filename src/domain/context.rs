@@ -10,6 +10,7 @@ use super::catalog::cache::CatalogCache;
 use super::orders::feed::Feed;
 use super::permission::Permission;
 use crate::infra::db::Db;
+use crate::infra::gateways::Gateways;
 use crate::infra::password::Passwords;
 use crate::infra::token::{Holder, Tokens};
 use crate::kernel::actor::{Actor, Origin};
@@ -30,6 +31,7 @@ pub struct Platform {
     pub revocations: Revocations,
     pub catalog_cache: CatalogCache,
     pub order_events: Feed,
+    pub gateways: Gateways,
 }
 
 impl Platform {
@@ -48,6 +50,7 @@ impl Platform {
             revocations: Revocations::default(),
             catalog_cache: CatalogCache::new(&config.cache),
             order_events: Feed::default(),
+            gateways: Gateways::of_config(config),
         })
     }
 }

@@ -68,7 +68,7 @@ pub struct Model {
     pub refunded: i64,
     /// What the gateway calls it.
     pub gateway_reference: Option<String>,
-    /// What the buyer must do next.
+    /// What the buyer brought along, and what he must do next.
     pub action: Option<Json>,
     pub failure_code: Option<String>,
     pub failure_message: Option<String>,

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod answer;
 pub mod audit;
+pub mod carts;
 pub mod catalog;
 mod change;
 pub mod connection;
@@ -21,6 +22,7 @@ pub mod loaders;
 pub mod money;
 pub mod node;
 pub mod orders;
+pub mod payments;
 pub mod scalars;
 pub mod schema;
 pub mod shop;

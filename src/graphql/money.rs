@@ -1,8 +1,9 @@
 //! Money as clients see it.
 
-use async_graphql::SimpleObject;
+use async_graphql::{InputObject, SimpleObject};
 
 use super::scalars::{CurrencyCode, Decimal};
+use crate::kernel::error::{Error, Result};
 use crate::kernel::money;
 
 /// An amount of money.
@@ -21,6 +22,24 @@ pub struct MoneyRange {
     pub min: Money,
     /// The highest amount.
     pub max: Money,
+}
+
+/// An amount of money that you say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, InputObject)]
+pub struct MoneyInput {
+    /// The exact amount, with no more decimals than its currency has: `"19.9"`.
+    pub amount: Decimal,
+    /// The currency of the amount.
+    pub currency_code: CurrencyCode,
+}
+
+impl MoneyInput {
+    /// # Errors
+    /// BadInput for an amount with more decimals than its currency has, or one that is too large.
+    pub(crate) fn into_domain(self, argument: &str) -> Result<money::Money> {
+        money::Money::from_decimal(self.amount.0, self.currency_code.0)
+            .map_err(|error| Error::bad_input(&format!("{argument}.amount"), error.to_string()))
+    }
 }
 
 impl From<money::Money> for Money {

@@ -4,11 +4,13 @@ use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema};
 
 use super::accounts::{AccountsMutation, AccountsQuery, RoleMutation, UsersQuery};
 use super::audit::AuditQuery;
+use super::carts::{CartsMutation, CartsQuery};
 use super::catalog::{CatalogMutation, CatalogQuery};
 use super::inventory::InventoryMutation;
 use super::limits::Limits;
 use super::node::NodeQuery;
-use super::orders::OrdersSubscription;
+use super::orders::{OrdersMutation, OrdersQuery, OrdersSubscription};
+use super::payments::PaymentsMutation;
 use super::shop::ShopQuery;
 use crate::kernel::config::LimitsConfig;
 
@@ -23,11 +25,21 @@ pub struct Query(
     UsersQuery,
     AuditQuery,
     CatalogQuery,
+    CartsQuery,
+    OrdersQuery,
 );
 
 /// Everything that can be changed.
 #[derive(Debug, Default, MergedObject)]
-pub struct Mutation(AccountsMutation, RoleMutation, CatalogMutation, InventoryMutation);
+pub struct Mutation(
+    AccountsMutation,
+    RoleMutation,
+    CatalogMutation,
+    InventoryMutation,
+    CartsMutation,
+    OrdersMutation,
+    PaymentsMutation,
+);
 
 /// Everything that can be waited for.
 #[derive(Debug, Default, MergedSubscription)]

@@ -4,6 +4,8 @@ use async_graphql::{Context, Object};
 
 use super::context::ContextExt as _;
 use super::error::Result;
+use super::list::List;
+use super::payments::PaymentGateway;
 use super::scalars::CurrencyCode;
 
 /// The shop, out of the settings.
@@ -21,6 +23,21 @@ impl Shop {
     /// The currency that the shop sells in: that of price filters, and of prices that staff enter.
     async fn currency_code(&self, ctx: &Context<'_>) -> Result<CurrencyCode> {
         Ok(CurrencyCode(ctx.domain()?.platform.shop.currency))
+    }
+
+    /// The ways in which orders can be paid, in the order in which to show them.
+    async fn payment_gateways(&self, ctx: &Context<'_>) -> Result<List<PaymentGateway>> {
+        let platform = &ctx.domain()?.platform;
+        let currency = platform.shop.currency;
+        let offered = platform.gateways.iter();
+        let usable = offered.filter(|(_, gateway)| gateway.takes(currency));
+        let gateway = usable.map(|(name, gateway)| PaymentGateway {
+            name: name.into(),
+            display_name: gateway.display_name(),
+            currencies: vec![CurrencyCode(currency)],
+            flows: gateway.flows().iter().map(|flow| (*flow).into()).collect(),
+        });
+        Ok(gateway.collect())
     }
 }
 

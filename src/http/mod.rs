@@ -16,6 +16,7 @@ mod reply;
 pub mod server;
 mod socket;
 mod sse;
+mod test_gateway;
 
 use std::sync::Arc;
 
@@ -77,6 +78,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
     }
     let router = router
         .merge(graphiql::router())
+        .merge(test_gateway::router(&shared))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method);
     layers::around(router, &shared).with_state(shared)

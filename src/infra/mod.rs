@@ -3,6 +3,7 @@
 pub mod cache;
 pub mod db;
 pub mod fulltext;
+pub mod gateways;
 pub mod idempotency;
 pub mod password;
 pub mod secret;

@@ -5,13 +5,11 @@ use crate::infra::db::lock;
 use crate::infra::idempotency;
 use crate::kernel::error::Result;
 
-const AT_ONCE: u64 = 500;
-
-pub(super) async fn forget_old(ctx: &Context) -> Result<u64> {
+pub(super) async fn forget_old(ctx: &Context, at_most: u64) -> Result<u64> {
     let txn = ctx.db().begin().await?;
     // Two that delete the same keys in another order would wait for each other.
     lock::exclusive(&txn, "forget idempotency keys").await?;
-    let forgotten = idempotency::forget_old(&txn, ctx.now(), AT_ONCE).await?;
+    let forgotten = idempotency::forget_old(&txn, ctx.now(), at_most).await?;
     txn.commit().await?;
     Ok(forgotten)
 }

@@ -5,7 +5,6 @@
 //! after a crash just goes on. Every instance may do the same work: a job claims its rows by locks, in transactions of its
 //! own, and what another instance has done is not there to be done any more.
 
-mod accounts;
 mod idempotency;
 
 use std::panic::AssertUnwindSafe;
@@ -16,7 +15,11 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::accounts::forget::forget_sessions;
+use crate::domain::carts::forget;
+use crate::domain::checkout::expire;
 use crate::domain::context::{Context, Platform};
+use crate::domain::payments::drive;
 use crate::kernel::actor::{Actor, Origin};
 use crate::kernel::clock::jittered;
 use crate::kernel::error::Result;
@@ -31,16 +34,37 @@ struct Job {
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
+/// Rows that a job deletes in one transaction: others want to write too.
+const AT_ONCE: u64 = 500;
+
+/// Between two turns of a job that finds something to do each time: it may be something that cannot be done.
+const BREATH: Duration = Duration::from_secs(1);
+
 const JOBS: &[Job] = &[
+    Job {
+        name: "end orders that were not paid in time",
+        every: Duration::from_secs(5),
+        run: |ctx| expire::expire_due(ctx).boxed(),
+    },
+    Job {
+        name: "go on with payments",
+        every: Duration::from_secs(2),
+        run: |ctx| drive::drive_due(ctx).boxed(),
+    },
+    Job {
+        name: "forget carts",
+        every: HOUR,
+        run: |ctx| forget::forget_idle(ctx, AT_ONCE).boxed(),
+    },
     Job {
         name: "forget idempotency keys",
         every: HOUR,
-        run: |ctx| idempotency::forget_old(ctx).boxed(),
+        run: |ctx| idempotency::forget_old(ctx, AT_ONCE).boxed(),
     },
     Job {
         name: "forget sessions",
         every: HOUR,
-        run: |ctx| accounts::forget_sessions(ctx).boxed(),
+        run: |ctx| forget_sessions(ctx, AT_ONCE).boxed(),
     },
 ];
 
@@ -71,7 +95,7 @@ impl Job {
             failing = outcome.is_err();
             pause = match outcome {
                 // There may be more.
-                Ok(count) if count > 0 => Duration::ZERO,
+                Ok(count) if count > 0 => BREATH.min(self.every),
                 Ok(_) | Err(_) => self.every,
             };
         }

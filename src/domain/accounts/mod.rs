@@ -5,6 +5,7 @@ pub mod create;
 mod credentials;
 pub mod find;
 pub mod forget;
+mod identity;
 pub mod list;
 pub mod password;
 pub mod policy;

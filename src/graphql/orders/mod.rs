@@ -1,7 +1,23 @@
-//! Orders: what happens to them.
+//! Orders, from placing to delivery, and hearing of it.
 
+mod connection;
 mod event;
+mod fulfillment;
+mod inputs;
+mod line;
+mod mutation;
+mod order;
+mod payloads;
+mod query;
+mod status;
 mod subscription;
 
-pub use event::{OrderEvent, OrderEventType, OrderFulfillmentStatus, OrderPaymentStatus, OrderStatus};
+pub(crate) use connection::OrderConnection;
+pub use event::OrderEvent;
+pub use fulfillment::Fulfillment;
+pub(crate) use inputs::OrderFilter;
+pub use line::OrderLine;
+pub use mutation::OrdersMutation;
+pub use order::Order;
+pub use query::OrdersQuery;
 pub use subscription::OrdersSubscription;

@@ -36,10 +36,14 @@ fn told(
     happenings: impl Stream<Item = std::result::Result<Arc<Happening>, End>> + Send + 'static,
 ) -> impl Stream<Item = std::result::Result<OrderEvent, Ended>> + Send + 'static {
     let events = happenings.map(|next| match next {
-        Ok(happening) => Ok(OrderEvent::from(&*happening)),
+        Ok(happening) => Ok(event(&happening)),
         Err(end) => Err(Ended(end)),
     });
     turn.of(events)
+}
+
+fn event(happening: &Happening) -> OrderEvent {
+    OrderEvent::new(Arc::clone(&happening.event), Arc::clone(&happening.order))
 }
 
 #[derive(Debug, Default)]

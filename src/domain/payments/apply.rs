@@ -1,0 +1,268 @@
+//! Applying what a gateway says: to the payment, its order, and the order's stock, under their locks and once, however
+//! often it is said.
+
+use std::time::Duration;
+
+use sea_orm::{
+    ActiveModelTrait as _, DatabaseTransaction, EntityTrait as _, IntoActiveModel as _, QuerySelect as _,
+};
+
+use super::hand::{Case, Payments, money};
+use super::hear::{News, hear};
+use super::stop::give_back;
+use crate::domain::context::Context;
+use crate::domain::inventory::hold::{Held, Quantities, Why, reserve_in_txn};
+use crate::domain::orders::change::OrderInHand;
+use crate::entity::order_event::OrderEventType;
+use crate::entity::payment::{PaymentGatewayName, PaymentStatus};
+use crate::entity::refund::{self, RefundStatus};
+use crate::entity::shop_order::OrderStatus;
+use crate::infra::gateways::{Return, ReturnStage, State};
+use crate::kernel::error::{Error, Result};
+use crate::kernel::id::{PaymentId, RefundId};
+
+const REVIEW_AMOUNT: &str = "A payment differs from what was asked for. We are looking at it.";
+const REVIEW_ENDED: &str = "A payment came after the order had ended. It goes back.";
+const REVIEW_DOUBLE: &str = "The order was paid twice. The second payment goes back.";
+const REVIEW_LOST: &str = "The payment that confirmed the order is gone. We are looking at it.";
+
+/// Applies how a payment stands.
+pub(super) async fn apply(
+    txn: &DatabaseTransaction,
+    ctx: &Context,
+    case: &mut Case,
+    told: &State,
+) -> Result<()> {
+    let id = case.id;
+    let taken = case.payments.live_beside(id);
+    let row = case.payments.change(id)?;
+    let news = hear(row, told, taken)?;
+    row.look_at = match row.status {
+        PaymentStatus::RequiresAction | PaymentStatus::Processing => {
+            next_look(ctx, row.gateway, row.looks).map(|pause| ctx.now() + pause)
+        }
+        PaymentStatus::Authorized
+        | PaymentStatus::Captured
+        | PaymentStatus::PartiallyRefunded
+        | PaymentStatus::Refunded
+        | PaymentStatus::Failed
+        | PaymentStatus::Voided
+        | PaymentStatus::Expired
+        | PaymentStatus::RequiresReview => None,
+    };
+    if news == News::Nothing {
+        return Ok(());
+    }
+    let status = row.status;
+    case.payments.count_into(&mut case.order);
+    match news {
+        News::Nothing => {}
+        News::Moved => moved(txn, ctx, case, status).await?,
+        News::Double => {
+            captured(&mut case.order);
+            review(&mut case.order, REVIEW_DOUBLE);
+            send_back(txn, ctx, case).await?;
+        }
+        News::Mismatch => {
+            tracing::warn!(payment = %id, ?told, "a gateway speaks of another amount than was asked for");
+            review(&mut case.order, REVIEW_AMOUNT);
+        }
+    }
+    Ok(())
+}
+
+/// When to look at a payment again.
+pub(super) fn next_look(ctx: &Context, gateway: PaymentGatewayName, looks: i32) -> Option<Duration> {
+    let gateway = ctx.platform.gateways.get(gateway)?;
+    gateway.pause(u32::try_from(looks).unwrap_or(u32::MAX))
+}
+
+fn captured(order: &mut OrderInHand) {
+    order.happened(OrderEventType::PaymentCaptured, "The payment has arrived.");
+}
+
+fn review(order: &mut OrderInHand, message: &str) {
+    order.happened(OrderEventType::ReviewRequired, message);
+}
+
+async fn send_back(txn: &DatabaseTransaction, ctx: &Context, case: &mut Case) -> Result<()> {
+    let row = case.payments.get(case.id)?;
+    give_back(txn, ctx, &mut case.order, row).await?;
+    Ok(())
+}
+
+async fn moved(
+    txn: &DatabaseTransaction,
+    ctx: &Context,
+    case: &mut Case,
+    status: PaymentStatus,
+) -> Result<()> {
+    let order = &mut case.order;
+    match status {
+        PaymentStatus::Authorized => {
+            order.happened(OrderEventType::PaymentAuthorized, "The payment is promised.");
+            arrived(txn, ctx, case).await
+        }
+        PaymentStatus::Captured => {
+            captured(order);
+            arrived(txn, ctx, case).await
+        }
+        PaymentStatus::Failed => {
+            order.happened(OrderEventType::PaymentFailed, "The payment failed.");
+            gone(ctx, case)
+        }
+        PaymentStatus::Expired => {
+            order.happened(OrderEventType::PaymentFailed, "The payment was not made in time.");
+            gone(ctx, case)
+        }
+        PaymentStatus::Voided => {
+            order.happened(OrderEventType::PaymentVoided, "The payment was given up.");
+            gone(ctx, case)
+        }
+        PaymentStatus::RequiresAction
+        | PaymentStatus::Processing
+        | PaymentStatus::PartiallyRefunded
+        | PaymentStatus::Refunded
+        | PaymentStatus::RequiresReview => Ok(()),
+    }
+}
+
+/// What money does to the order that it was for: an order that has ended takes it only if its goods can still be had.
+async fn arrived(txn: &DatabaseTransaction, ctx: &Context, case: &mut Case) -> Result<()> {
+    let covered = case.payments.cover(&case.order.row);
+    match case.order.row.status {
+        OrderStatus::PendingPayment => {
+            if covered {
+                confirm(&mut case.order)?;
+            }
+        }
+        OrderStatus::Expired => {
+            if covered && hold_again(txn, ctx, &mut case.order).await? {
+                confirm(&mut case.order)?;
+            } else {
+                review(&mut case.order, REVIEW_ENDED);
+                send_back(txn, ctx, case).await?;
+            }
+        }
+        OrderStatus::Cancelled => {
+            review(&mut case.order, REVIEW_ENDED);
+            send_back(txn, ctx, case).await?;
+        }
+        OrderStatus::Confirmed | OrderStatus::Completed => {}
+    }
+    case.order.complete_if_done()
+}
+
+fn confirm(order: &mut OrderInHand) -> Result<()> {
+    order.become_status(OrderStatus::Confirmed)?;
+    order.happened(OrderEventType::Confirmed, "The order is confirmed.");
+    Ok(())
+}
+
+/// Holds the stock of an order that has let it go; false when there is not enough of it any more.
+async fn hold_again(txn: &DatabaseTransaction, ctx: &Context, order: &mut OrderInHand) -> Result<bool> {
+    let mut wanted = Quantities::new();
+    for line in &order.lines {
+        // What was deleted cannot be had.
+        let Some(variant) = line.variant_id else {
+            return Ok(false);
+        };
+        *wanted.entry(variant).or_default() += i64::from(line.quantity);
+    }
+    let why = Why {
+        reason: format!("order {} paid late", order.row.number),
+        actor: ctx.actor.key(),
+        now: ctx.now(),
+    };
+    match reserve_in_txn(txn, &wanted, &why).await? {
+        Held::TooFew(_) => Ok(false),
+        Held::All(held) => {
+            for line in &mut order.lines {
+                if line.variant_id.is_some_and(|variant| held.contains_key(&variant)) {
+                    line.held = line.quantity;
+                }
+            }
+            Ok(true)
+        }
+    }
+}
+
+/// What it means to the order that nothing will come of a payment any more.
+fn gone(ctx: &Context, case: &mut Case) -> Result<()> {
+    let gateway = case.payments.get(case.id)?.gateway;
+    let order = &mut case.order;
+    match order.row.status {
+        OrderStatus::PendingPayment => {
+            // The long wait was for a bank transfer alone.
+            if gateway == PaymentGatewayName::Manual {
+                let end = ctx.now() + ctx.platform.orders.hold;
+                order.row.hold_expires_at = order.row.hold_expires_at.map(|hold| hold.min(end));
+            }
+        }
+        OrderStatus::Confirmed => review(order, REVIEW_LOST),
+        OrderStatus::Completed | OrderStatus::Cancelled | OrderStatus::Expired => {}
+    }
+    Ok(())
+}
+
+/// Applies how a refund stands; whether it is over.
+pub(super) async fn apply_refund(
+    txn: &DatabaseTransaction,
+    ctx: &Context,
+    case: &mut Case,
+    id: RefundId,
+    told: &Return,
+) -> Result<bool> {
+    let found = refund::Entity::find_by_id(id).lock_exclusive().one(txn).await?;
+    let mut row = found.ok_or_else(|| Error::internal(anyhow::anyhow!("a refund is gone")))?;
+    if row.status != RefundStatus::Pending {
+        return Ok(true);
+    }
+    let stored = row.clone();
+    if row.gateway_reference.is_none() {
+        row.gateway_reference.clone_from(&told.reference);
+    }
+    let over = if told.money == money(case.payment()?, row.amount)? {
+        match &told.stage {
+            ReturnStage::Pending => false,
+            ReturnStage::Succeeded => {
+                row.status = RefundStatus::Succeeded;
+                refunded(&mut case.payments, case.id, row.amount)?;
+                case.payments.count_into(&mut case.order);
+                let event = OrderEventType::Refunded;
+                case.order.happened(event, "Money has gone back.");
+                true
+            }
+            ReturnStage::Failed(_) => {
+                row.status = RefundStatus::Failed;
+                let event = OrderEventType::RefundFailed;
+                case.order.happened(event, "Money could not be sent back.");
+                true
+            }
+        }
+    } else {
+        // It stays pending for good, and so counts: nobody knows how much has gone.
+        tracing::warn!(refund = %id, ?told, "a gateway speaks of another amount than was to go back");
+        let payment = case.payments.change(case.id)?;
+        payment.status = PaymentStatus::RequiresReview;
+        review(&mut case.order, REVIEW_AMOUNT);
+        true
+    };
+    if row != stored {
+        row.updated_at = ctx.now();
+        let row = row.into_active_model().reset_all();
+        refund::Entity::update(row).exec(txn).await?;
+    }
+    Ok(over)
+}
+
+fn refunded(payments: &mut Payments, id: PaymentId, amount: i64) -> Result<()> {
+    let row = payments.change(id)?;
+    row.refunded += amount;
+    if row.refunded >= row.captured {
+        row.status = PaymentStatus::Refunded;
+    } else if row.status != PaymentStatus::RequiresReview {
+        row.status = PaymentStatus::PartiallyRefunded;
+    }
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! Taking money that is promised, for staff.
+
+use sea_orm::DatabaseTransaction;
+use serde_json::json;
+
+use super::amount::{Amount, within};
+use super::asked::{claim, open, refusal, remember_and_do};
+use super::hand::{Case, money};
+use super::operation::{First, Task, pending, write};
+use crate::domain::audit::record::{Deed, record};
+use crate::domain::context::Context;
+use crate::domain::permission::Permission;
+use crate::entity::payment::{self, PaymentGatewayName, PaymentStatus};
+use crate::entity::payment_operation::{self, OperationKind};
+use crate::entity::shop_order::OrderStatus;
+use crate::infra::idempotency::Request;
+use crate::kernel::error::{Error, ErrorCode, Refusal, Result};
+use crate::kernel::id::PaymentId;
+
+#[derive(Clone, Debug)]
+pub struct CapturePayment {
+    pub payment: PaymentId,
+    /// All that is promised when None.
+    pub amount: Option<Amount>,
+    pub idempotency_key: String,
+}
+
+/// Takes what is promised, or a part of it, which releases the rest; or says that a bank transfer has arrived. Why the
+/// gateway refused, if it did.
+///
+/// # Errors
+/// NOT_FOUND, TRANSITION_INVALID, AMOUNT_EXCEEDS_CAPTURABLE, those of amounts, and those of the idempotency key.
+pub async fn capture(ctx: &Context, command: &CapturePayment) -> Result<Option<Refusal>> {
+    ctx.require(Permission::WritePayments)?;
+    let input = (command.payment.0, command.amount.map(Amount::canonical));
+    let request = Request::new(&ctx.actor, "paymentCapture", &command.idempotency_key, &input)?;
+    let txn = ctx.db().begin().await?;
+    let result = match claim(&txn, ctx, &request).await? {
+        Some(result) => result,
+        None => {
+            let case = open(&txn, ctx, command.payment).await?;
+            let written = begin(&txn, ctx, &case, command.amount).await?;
+            remember_and_do(txn, ctx, &request, written).await?
+        }
+    };
+    refusal(ctx, command.payment, OperationKind::Capture, &result).await
+}
+
+async fn begin(
+    txn: &DatabaseTransaction,
+    ctx: &Context,
+    case: &Case,
+    amount: Option<Amount>,
+) -> Result<Option<payment_operation::Model>> {
+    let row = case.payment()?;
+    let operations = pending(txn, row.id).await?;
+    let under_way = operations
+        .iter()
+        .find(|operation| operation.kind != OperationKind::Refund);
+    let asked = amount.map(|amount| amount.minor(super::hand::currency(row)?));
+    let asked = asked.transpose()?;
+    let done = match under_way {
+        Some(operation) if operation.kind == OperationKind::Capture => operation.amount,
+        Some(_) | None => Some(row.captured).filter(|captured| *captured > 0),
+    };
+    if let Some(done) = done {
+        if asked.is_none_or(|asked| asked == done) {
+            return Ok(None);
+        }
+    } else {
+        require(case, row, under_way.is_none())?;
+    }
+    let capturable = if done.is_some() { 0 } else { promised(row) };
+    let code = ErrorCode::AmountExceedsCapturable;
+    let taken = within(amount, money(row, capturable)?, code, "capturable")?;
+    if case.order.row.status == OrderStatus::PendingPayment && taken < row.amount {
+        let message =
+            "the order is paid by nothing less than the whole: refund the transfer, or wait for the rest";
+        return Err(Error::refused(ErrorCode::Invalid, "amount", message));
+    }
+    let task = Task {
+        payment: row.id,
+        kind: OperationKind::Capture,
+        amount: Some(taken),
+        refund: None,
+    };
+    let written = write(txn, task, First::Writer, ctx.now()).await?;
+    let amount = money(row, taken)?;
+    let after = json!({"operation": "CAPTURE", "amount": amount.to_decimal().to_string(), "currency": amount.currency.code()});
+    record(txn, ctx, Deed::created("paymentCapture", row.id, after)).await?;
+    Ok(Some(written))
+}
+
+/// What can be taken.
+fn promised(row: &payment::Model) -> i64 {
+    match row.status {
+        PaymentStatus::Authorized => row.authorized,
+        PaymentStatus::Processing => row.amount,
+        PaymentStatus::RequiresAction
+        | PaymentStatus::Captured
+        | PaymentStatus::PartiallyRefunded
+        | PaymentStatus::Refunded
+        | PaymentStatus::Failed
+        | PaymentStatus::Voided
+        | PaymentStatus::Expired
+        | PaymentStatus::RequiresReview => 0,
+    }
+}
+
+fn require(case: &Case, row: &payment::Model, is_free: bool) -> Result<()> {
+    let transfer = row.gateway == PaymentGatewayName::Manual && row.status == PaymentStatus::Processing;
+    let order = case.order.row.status;
+    let open = match order {
+        OrderStatus::PendingPayment => true,
+        OrderStatus::Confirmed | OrderStatus::Completed => true,
+        OrderStatus::Cancelled | OrderStatus::Expired => false,
+    };
+    if is_free && open && (transfer || row.status == PaymentStatus::Authorized) {
+        return Ok(());
+    }
+    let message = "there is nothing to capture: the payment is neither authorized nor a bank transfer under way, or its order has ended";
+    Err(transition_invalid(row, message))
+}
+
+/// That a payment cannot go from its state to another one.
+pub(super) fn transition_invalid(row: &payment::Model, message: &str) -> Error {
+    use sea_orm::ActiveEnum as _;
+    let params = json!({"status": row.status.to_value()});
+    let refusal = Refusal::new(ErrorCode::TransitionInvalid, "paymentId", message);
+    refusal.with_params(params).into()
+}

@@ -1,0 +1,230 @@
+//! Beginning to pay an order.
+
+use sea_orm::{DatabaseTransaction, EntityTrait as _, IntoActiveModel as _};
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::asked::claim;
+use super::drive::carry_out_now;
+use super::hand::{Journey, Payments, is_live};
+use super::operation::{First, Task, write};
+use crate::domain::context::Context;
+use crate::domain::orders::change::{OrderInHand, commit};
+use crate::domain::orders::find::{self, OrderBy};
+use crate::domain::orders::policy::doer;
+use crate::domain::orders::state::OrderAction;
+use crate::entity::order_event::OrderEventType;
+use crate::entity::payment::{self, PaymentFlow, PaymentGatewayName, PaymentStatus, TestOutcome};
+use crate::entity::payment_operation::{self, OperationKind};
+use crate::entity::shop_order;
+use crate::infra::gateways::Gateway;
+use crate::infra::idempotency::Request;
+use crate::infra::secret;
+use crate::kernel::check::Checker;
+use crate::kernel::error::{Error, ErrorCode, Refusal, Result};
+use crate::kernel::id::{OrderId, PaymentId};
+use crate::kernel::money::Currency;
+
+#[derive(Clone, Debug)]
+pub struct CreatePayment {
+    pub order: OrderId,
+    pub guest_token: Option<String>,
+    pub gateway: PaymentGatewayName,
+    pub flow: PaymentFlow,
+    pub return_url: Option<Url>,
+    pub phone: Option<String>,
+    pub test_outcome: Option<TestOutcome>,
+    pub idempotency_key: String,
+}
+
+/// Begins to pay an order, for whoever sees it: written down first, then asked of the gateway. The payment, and why it was
+/// declined, if it was.
+///
+/// # Errors
+/// NOT_FOUND, ALREADY_PAID, TRANSITION_INVALID, GATEWAY_NOT_CONFIGURED, CURRENCY_MISMATCH, INVALID, and those of the
+/// idempotency key.
+pub async fn create(ctx: &Context, command: &CreatePayment) -> Result<(PaymentId, Option<Refusal>)> {
+    let mut checker = Checker::default();
+    let phone = checker.optional_text("phone", command.phone.as_deref());
+    if command.test_outcome.is_some() && command.gateway != PaymentGatewayName::Test {
+        let message = "is for the gateway TEST alone";
+        checker.refuse(ErrorCode::Invalid, "testOutcome", message);
+    }
+    let request = request(ctx, command, phone.as_deref());
+    checker.include(&request);
+    checker.finish()?;
+    let request = request?;
+    let by = OrderBy::Id(command.order);
+    if find::order(ctx, &by, command.guest_token.as_deref())
+        .await?
+        .is_none()
+    {
+        return Err(not_found());
+    }
+    let txn = ctx.db().begin().await?;
+    let id = match claim(&txn, ctx, &request).await? {
+        Some(result) => remembered(&result)?,
+        None => {
+            let (id, written) = begin(&txn, ctx, command, phone).await?;
+            let result = json!({"paymentId": id.to_string()});
+            request.remember(&txn, result).await?;
+            commit(ctx, txn).await?;
+            carry_out_now(ctx, written).await;
+            id
+        }
+    };
+    Ok((id, refusal(ctx, id).await?))
+}
+
+fn not_found() -> Error {
+    Error::refused(ErrorCode::NotFound, "orderId", "there is no such order")
+}
+
+fn request<'a>(ctx: &Context, command: &'a CreatePayment, phone: Option<&str>) -> Result<Request<'a>> {
+    const OPERATION: &str = "paymentCreate";
+    let input = (
+        command.order.0,
+        command.gateway,
+        command.flow,
+        command.return_url.as_ref().map(Url::as_str),
+        phone,
+        command.test_outcome,
+    );
+    let key = &command.idempotency_key;
+    if ctx.actor.user().is_some() {
+        return Request::new(&ctx.actor, OPERATION, key, &input);
+    }
+    Request::of_guest(&format!("order {}", command.order), OPERATION, key, &input)
+}
+
+fn remembered(result: &Value) -> Result<PaymentId> {
+    let id = result.get("paymentId").and_then(Value::as_str);
+    id.unwrap_or_default().parse().map_err(Error::internal)
+}
+
+async fn begin(
+    txn: &DatabaseTransaction,
+    ctx: &Context,
+    command: &CreatePayment,
+    phone: Option<String>,
+) -> Result<(PaymentId, payment_operation::Model)> {
+    let found = OrderInHand::lock(txn, ctx, command.order).await?;
+    let mut order = found.ok_or_else(not_found)?;
+    let payments = Payments::lock(txn, order.row.id).await?;
+    payable(ctx, &order, &payments)?;
+    offered(ctx, command, &order.row)?;
+    let row = draft(ctx, command, &order.row, phone)?;
+    let id = row.id;
+    payment::Entity::insert(row.into_active_model())
+        .exec_without_returning(txn)
+        .await?;
+    let task = Task {
+        payment: id,
+        kind: OperationKind::Create,
+        amount: None,
+        refund: None,
+    };
+    let written = write(txn, task, First::Writer, ctx.now()).await?;
+    if command.gateway == PaymentGatewayName::Manual && command.flow == PaymentFlow::Charge {
+        // A transfer takes days.
+        let end = ctx.now() + ctx.platform.orders.manual_hold;
+        order.row.hold_expires_at = order.row.hold_expires_at.map(|hold| hold.max(end));
+    }
+    let event = OrderEventType::PaymentPending;
+    order.happened(event, "A payment was begun.");
+    order.save(txn).await?;
+    Ok((id, written))
+}
+
+/// Whether the order can be paid now. Under its lock nobody else makes a payment for it; the index `uq_payment_live` would
+/// refuse a second one anyhow.
+fn payable(ctx: &Context, order: &OrderInHand, payments: &Payments) -> Result<()> {
+    if order.row.paid >= order.row.total {
+        let message = "the order has been paid";
+        return Err(Error::refused(ErrorCode::AlreadyPaid, "orderId", message));
+    }
+    let doer = doer(ctx, &order.row);
+    order.standing().require(OrderAction::Pay, doer, "orderId")?;
+    let in_the_way =
+        |row: &&payment::Model| is_live(row.status) || row.status == PaymentStatus::RequiresReview;
+    if let Some(row) = payments.all().iter().find(in_the_way) {
+        let message = "another payment of the order is under way: finish it, or wait until it has failed";
+        let refusal = Refusal::new(ErrorCode::TransitionInvalid, "orderId", message);
+        let params = json!({"paymentId": row.id.to_string()});
+        return Err(refusal.with_params(params).into());
+    }
+    Ok(())
+}
+
+/// Whether the shop offers this way to pay the order.
+fn offered(ctx: &Context, command: &CreatePayment, order: &shop_order::Model) -> Result<()> {
+    let Some(gateway) = ctx.platform.gateways.get(command.gateway) else {
+        let message = "the shop does not offer this gateway";
+        let code = ErrorCode::GatewayNotConfigured;
+        return Err(Error::refused(code, "gateway", message));
+    };
+    let currency: Currency = order.currency.parse().map_err(Error::internal)?;
+    fits(gateway, currency, command.flow)
+}
+
+fn fits(gateway: &dyn Gateway, currency: Currency, flow: PaymentFlow) -> Result<()> {
+    if !gateway.takes(currency) {
+        let message = format!("this gateway does not take {currency}");
+        return Err(Error::refused(ErrorCode::CurrencyMismatch, "gateway", message));
+    }
+    if !gateway.flows().contains(&flow) {
+        let message = "this gateway does not have this flow";
+        return Err(Error::refused(ErrorCode::Invalid, "flow", message));
+    }
+    Ok(())
+}
+
+fn draft(
+    ctx: &Context,
+    command: &CreatePayment,
+    order: &shop_order::Model,
+    phone: Option<String>,
+) -> Result<payment::Model> {
+    let now = ctx.now();
+    let mut row = payment::Model {
+        id: PaymentId::new(),
+        order_id: order.id,
+        gateway: command.gateway,
+        flow: command.flow,
+        status: PaymentStatus::Processing,
+        currency: order.currency.clone(),
+        amount: order.total,
+        authorized: 0,
+        captured: 0,
+        refunded: 0,
+        gateway_reference: None,
+        action: None,
+        failure_code: None,
+        failure_message: None,
+        test_outcome: command.test_outcome,
+        look_at: None,
+        looks: 0,
+        created_at: now,
+        updated_at: now,
+    };
+    let journey = Journey {
+        secret: secret::random()?.expose_secret().to_owned(),
+        return_url: command.return_url.as_ref().map(Url::to_string),
+        phone,
+        next: None,
+    };
+    journey.store(&mut row)?;
+    Ok(row)
+}
+
+/// Why a payment was declined, if it was.
+async fn refusal(ctx: &Context, id: PaymentId) -> Result<Option<Refusal>> {
+    let row = payment::Entity::find_by_id(id).one(ctx.db().fresh()).await?;
+    let declined = row.filter(|row| row.status == PaymentStatus::Failed);
+    Ok(declined.map(|row| {
+        let message = row.failure_message.unwrap_or_default();
+        let params = json!({"failureCode": row.failure_code});
+        Refusal::new(ErrorCode::PaymentDeclined, "", message).with_params(params)
+    }))
+}

@@ -1,0 +1,365 @@
+//! Asking gateways to do what is written down, and how payments stand that are under way. No lock is held meanwhile.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+
+use super::apply::{apply, apply_refund, next_look};
+use super::hand::{Case, money, transaction};
+use super::operation::{Ended, LEASE, end, key, pending, take};
+use crate::domain::context::Context;
+use crate::domain::orders::change::commit;
+use crate::entity::order_event::OrderEventType;
+use crate::entity::payment::{self, PaymentStatus};
+use crate::entity::payment_operation::{self, OperationKind, OperationStatus};
+use crate::entity::refund::{self, RefundStatus};
+use crate::infra::gateways::{
+    Fault, Gateway, Reason, Return, ReturnStage, Stage, State, Transaction, growing,
+};
+use crate::kernel::error::{Error, Result};
+use crate::kernel::id::{PaymentId, RefundId};
+
+/// How long a gateway may take. Well within the lease, or somebody else would begin meanwhile.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How much is done about one payment at a time. What is left is done at the next turn.
+const STEPS: usize = 10;
+
+/// How many payments one turn of the worker is about, and how many of them at once.
+const TURN: u64 = 100;
+const AT_ONCE: usize = 8;
+
+/// Does what is to be done about these payments now. What does not succeed is tried again later, by the worker.
+pub async fn drive(ctx: &Context, payments: &[PaymentId]) {
+    for id in payments {
+        logged(*id, steps(ctx, *id).await);
+    }
+}
+
+/// Does what its writer is the first to try, and what follows from it.
+pub(super) async fn carry_out_now(ctx: &Context, operation: payment_operation::Model) {
+    let id = operation.payment_id;
+    logged(id, carry_out(ctx, &operation).await);
+    drive(ctx, &[id]).await;
+}
+
+/// Does what is due about all payments: what is to be done, and how those stand that are under way. About how many.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn drive_due(ctx: &Context) -> Result<u64> {
+    use payment::Column::LookAt;
+    use payment_operation::Column::{AttemptAt, PaymentId as Payment, Status};
+    let now = ctx.now();
+    let due: HashSet<PaymentId> = payment_operation::Entity::find()
+        .select_only()
+        .column(Payment)
+        .filter(Status.eq(OperationStatus::Pending))
+        .filter(AttemptAt.lte(now))
+        .order_by_asc(AttemptAt)
+        .limit(TURN)
+        .into_tuple()
+        .all(ctx.db().fresh())
+        .await?
+        .into_iter()
+        .collect();
+    let under_way = payment::Entity::find()
+        .filter(LookAt.lte(now))
+        .order_by_asc(LookAt)
+        .limit(TURN)
+        .all(ctx.db().fresh())
+        .await?;
+    let count = due.len() + under_way.len();
+    futures_util::stream::iter(due)
+        .for_each_concurrent(AT_ONCE, |id| async move { logged(id, steps(ctx, id).await) })
+        .await;
+    futures_util::stream::iter(under_way)
+        .for_each_concurrent(AT_ONCE, |row| async move { logged(row.id, look(ctx, row).await) })
+        .await;
+    Ok(u64::try_from(count).unwrap_or(u64::MAX))
+}
+
+/// What fails here has been written down before, and is tried again.
+fn logged(payment: PaymentId, outcome: Result<()>) {
+    if let Err(error) = outcome {
+        let error = anyhow::Error::from(error);
+        tracing::error!(%payment, error = format!("{error:#}"), "a payment could not be dealt with");
+    }
+}
+
+async fn steps(ctx: &Context, id: PaymentId) -> Result<()> {
+    for _ in 0..STEPS {
+        let Some(operation) = take(ctx, id).await? else {
+            break;
+        };
+        carry_out(ctx, &operation).await?;
+    }
+    Ok(())
+}
+
+/// What a gateway has said.
+enum Told {
+    State(State),
+    Return(RefundId, Return),
+    /// There is nothing left to ask for: it is so already, or cannot be any more.
+    Nothing,
+}
+
+async fn carry_out(ctx: &Context, operation: &payment_operation::Model) -> Result<()> {
+    let row = payment::Entity::find_by_id(operation.payment_id)
+        .one(ctx.db().fresh())
+        .await?;
+    let row = row.ok_or_else(|| Error::internal(anyhow::anyhow!("an operation without its payment")))?;
+    let told = match ctx.platform.gateways.get(row.gateway) {
+        Some(gateway) => ask(ctx, gateway, operation, &row).await?,
+        None => Err(Fault::Unknown("this gateway is not offered any more".to_owned())),
+    };
+    conclude(ctx, operation, told).await
+}
+
+/// Asks within reason.
+async fn patiently<T>(asked: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Fault::Unknown(format!(
+            "no answer within {} seconds",
+            PATIENCE.as_secs()
+        ))),
+    }
+}
+
+async fn ask(
+    ctx: &Context,
+    gateway: &dyn Gateway,
+    operation: &payment_operation::Model,
+    row: &payment::Model,
+) -> Result<Result<Told, Fault>> {
+    let transaction = transaction(row)?;
+    let key = key(operation);
+    let some = money(row, operation.amount.unwrap_or(row.amount))?;
+    let takes_nothing_yet = match row.status {
+        PaymentStatus::RequiresAction | PaymentStatus::Processing | PaymentStatus::Authorized => true,
+        PaymentStatus::Captured
+        | PaymentStatus::PartiallyRefunded
+        | PaymentStatus::Refunded
+        | PaymentStatus::Failed
+        | PaymentStatus::Voided
+        | PaymentStatus::Expired
+        | PaymentStatus::RequiresReview => false,
+    };
+    Ok(match operation.kind {
+        OperationKind::Create => {
+            let asked_before = operation.attempts > 1;
+            let stopped = pending(ctx.db().fresh(), row.id)
+                .await?
+                .iter()
+                .any(|other| other.kind == OperationKind::Void);
+            let made = make(gateway, &key, &transaction, (asked_before, stopped));
+            patiently(made).await.map(Told::State)
+        }
+        OperationKind::Capture | OperationKind::Void if !takes_nothing_yet => Ok(Told::Nothing),
+        OperationKind::Capture => {
+            let captured = gateway.capture(&key, &transaction, some);
+            patiently(captured).await.map(Told::State)
+        }
+        OperationKind::Void => patiently(gateway.void(&key, &transaction)).await.map(Told::State),
+        OperationKind::Refund => {
+            let refund = find_refund(ctx, operation).await?;
+            if refund.status != RefundStatus::Pending {
+                return Ok(Ok(Told::Nothing));
+            }
+            let told = match &refund.gateway_reference {
+                Some(reference) => patiently(gateway.retrieve_refund(&transaction, reference, some)).await,
+                None => patiently(gateway.refund(&key, &transaction, some)).await,
+            };
+            told.map(|told| Told::Return(refund.id, told))
+        }
+    })
+}
+
+async fn find_refund(ctx: &Context, operation: &payment_operation::Model) -> Result<refund::Model> {
+    let missing = || Error::internal(anyhow::anyhow!("an operation without its refund"));
+    let id = operation.refund_id.ok_or_else(missing)?;
+    let found = refund::Entity::find_by_id(id).one(ctx.db().fresh()).await?;
+    found.ok_or_else(missing)
+}
+
+/// Makes a payment at its gateway. Where that may have happened before, it is asked after first; and what is to be given up
+/// by now is not even begun.
+async fn make(
+    gateway: &dyn Gateway,
+    key: &str,
+    transaction: &Transaction,
+    (asked_before, stopped): (bool, bool),
+) -> Result<State, Fault> {
+    if asked_before {
+        if let Some(state) = gateway.retrieve(transaction).await? {
+            return Ok(state);
+        }
+        if stopped {
+            return Ok(State {
+                reference: None,
+                money: transaction.money,
+                stage: Stage::Voided,
+            });
+        }
+    }
+    gateway.create(key, transaction).await
+}
+
+/// Applies what has come of an operation, and writes down whether it is over.
+async fn conclude(
+    ctx: &Context,
+    operation: &payment_operation::Model,
+    told: Result<Told, Fault>,
+) -> Result<()> {
+    let txn = ctx.db().begin().await?;
+    let found = Case::open(&txn, ctx, operation.payment_id).await?;
+    let mut case = found.ok_or_else(|| Error::internal(anyhow::anyhow!("a payment is gone")))?;
+    let later = |error| {
+        let tries = u32::try_from(operation.attempts - 1).unwrap_or(0);
+        Ended::Later(ctx.now() + growing(tries), error)
+    };
+    let ended = match told {
+        Ok(Told::State(state)) => {
+            apply(&txn, ctx, &mut case, &state).await?;
+            verdict(operation.kind, case.payment()?).unwrap_or_else(|| later(None))
+        }
+        Ok(Told::Return(refund, told)) => {
+            let over = apply_refund(&txn, ctx, &mut case, refund, &told).await?;
+            match told.stage {
+                _ if !over => later(None),
+                ReturnStage::Failed(reason) => Ended::Failed(reason.message),
+                ReturnStage::Pending | ReturnStage::Succeeded => Ended::Succeeded,
+            }
+        }
+        Ok(Told::Nothing) => verdict(operation.kind, case.payment()?).unwrap_or_else(|| later(None)),
+        Err(Fault::Refused(reason)) => {
+            let message = reason.message.clone();
+            refused(&txn, ctx, &mut case, operation, reason).await?;
+            Ended::Failed(message)
+        }
+        Err(Fault::Unknown(error)) => {
+            tracing::warn!(payment = %operation.payment_id, kind = ?operation.kind, error, "a gateway left it open");
+            later(Some(error))
+        }
+    };
+    end(&txn, operation, ended).await?;
+    case.save(&txn, ctx.now()).await?;
+    commit(ctx, txn).await
+}
+
+/// Whether an operation is over, by how its payment stands now; None when it is not.
+fn verdict(kind: OperationKind, row: &payment::Model) -> Option<Ended> {
+    let (promised, taken) = match row.status {
+        PaymentStatus::RequiresAction | PaymentStatus::Processing | PaymentStatus::Authorized => {
+            (true, false)
+        }
+        PaymentStatus::Captured | PaymentStatus::PartiallyRefunded | PaymentStatus::Refunded => (false, true),
+        PaymentStatus::Failed
+        | PaymentStatus::Voided
+        | PaymentStatus::Expired
+        | PaymentStatus::RequiresReview => (false, row.captured > 0),
+    };
+    let failed = |message: &str| Some(Ended::Failed(message.to_owned()));
+    match kind {
+        OperationKind::Create if row.status == PaymentStatus::Failed => failed("declined"),
+        OperationKind::Create | OperationKind::Refund => Some(Ended::Succeeded),
+        OperationKind::Capture | OperationKind::Void if promised => None,
+        OperationKind::Capture if taken => Some(Ended::Succeeded),
+        OperationKind::Capture => failed("the payment is over: there is nothing left to capture"),
+        OperationKind::Void if taken => failed("the payment has been captured: refund it"),
+        OperationKind::Void => Some(Ended::Succeeded),
+    }
+}
+
+/// What it means that a gateway has definitely not done something.
+async fn refused(
+    txn: &sea_orm::DatabaseTransaction,
+    ctx: &Context,
+    case: &mut Case,
+    operation: &payment_operation::Model,
+    reason: Reason,
+) -> Result<()> {
+    tracing::warn!(payment = %operation.payment_id, kind = ?operation.kind, ?reason, "a gateway refused");
+    let row = case.payment()?;
+    let told = |stage| -> Result<State> {
+        Ok(State {
+            reference: None,
+            money: money(row, row.amount)?,
+            stage,
+        })
+    };
+    match operation.kind {
+        OperationKind::Create => {
+            let told = told(Stage::Declined(reason))?;
+            apply(txn, ctx, case, &told).await
+        }
+        OperationKind::Refund => {
+            let refund = find_refund(ctx, operation).await?;
+            let told = Return {
+                reference: None,
+                money: money(row, refund.amount)?,
+                stage: ReturnStage::Failed(reason),
+            };
+            apply_refund(txn, ctx, case, refund.id, &told).await?;
+            Ok(())
+        }
+        OperationKind::Capture | OperationKind::Void => {
+            // It stands otherwise than we think.
+            look_soon(ctx, case)?;
+            if operation.kind == OperationKind::Void {
+                let event = OrderEventType::ReviewRequired;
+                case.order
+                    .happened(event, "A payment could not be given up. We are looking at it.");
+            }
+            Ok(())
+        }
+    }
+}
+
+fn look_soon(ctx: &Context, case: &mut Case) -> Result<()> {
+    let row = case.payments.change(case.id)?;
+    row.look_at = next_look(ctx, row.gateway, 0).map(|_| ctx.now());
+    Ok(())
+}
+
+/// Asks how a payment stands that is under way.
+async fn look(ctx: &Context, row: payment::Model) -> Result<()> {
+    use payment::Column::{Id, LookAt, Looks};
+    let txn = ctx.db().begin().await?;
+    let claimed = payment::Entity::update_many()
+        .col_expr(LookAt, Expr::val(ctx.now() + LEASE))
+        .col_expr(Looks, Expr::col(Looks).add(1))
+        .filter(Id.eq(row.id))
+        .filter(LookAt.eq(row.look_at))
+        .exec(&txn)
+        .await?;
+    txn.commit().await?;
+    if claimed.rows_affected == 0 {
+        return Ok(());
+    }
+    let told = match ctx.platform.gateways.get(row.gateway) {
+        Some(gateway) => patiently(gateway.retrieve(&transaction(&row)?)).await,
+        None => Err(Fault::Unknown("this gateway is not offered any more".to_owned())),
+    };
+    let txn = ctx.db().begin().await?;
+    let Some(mut case) = Case::open(&txn, ctx, row.id).await? else {
+        return Ok(());
+    };
+    if let Ok(Some(state)) = &told {
+        apply(&txn, ctx, &mut case, state).await?;
+    } else {
+        tracing::warn!(payment = %row.id, ?told, "a gateway does not say how a payment stands");
+        let row = case.payments.change(row.id)?;
+        let pause = growing(u32::try_from(row.looks).unwrap_or(u32::MAX));
+        row.look_at = Some(ctx.now() + pause);
+    }
+    case.save(&txn, ctx.now()).await?;
+    commit(ctx, txn).await?;
+    drive(ctx, &[row.id]).await;
+    Ok(())
+}

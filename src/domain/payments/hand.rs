@@ -1,0 +1,202 @@
+//! An order together with its payments, all locked: what is known of each, and what they come to.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, IntoActiveModel as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::context::Context;
+use crate::domain::orders::change::OrderInHand;
+use crate::entity::payment::PaymentStatus;
+use crate::entity::{payment, shop_order};
+use crate::infra::gateways::{Action, Transaction};
+use crate::kernel::error::{Error, Result};
+use crate::kernel::id::{OrderId, PaymentId};
+use crate::kernel::money::{Currency, Money};
+
+/// The payments of an order, of which each has its own amounts.
+#[derive(Debug)]
+pub(super) struct Payments {
+    rows: Vec<payment::Model>,
+    stored: Vec<payment::Model>,
+}
+
+impl Payments {
+    /// Locks all payments of an order that is locked already.
+    pub(super) async fn lock(txn: &DatabaseTransaction, order: OrderId) -> Result<Self> {
+        let rows = payment::Entity::find()
+            .filter(payment::Column::OrderId.eq(order))
+            .order_by_asc(payment::Column::CreatedAt)
+            .order_by_asc(payment::Column::Id)
+            .lock_exclusive()
+            .all(txn)
+            .await?;
+        Ok(Self {
+            stored: rows.clone(),
+            rows,
+        })
+    }
+
+    pub(super) fn all(&self) -> &[payment::Model] {
+        &self.rows
+    }
+
+    pub(super) fn get(&self, id: PaymentId) -> Result<&payment::Model> {
+        self.rows.iter().find(|row| row.id == id).ok_or_else(vanished)
+    }
+
+    pub(super) fn change(&mut self, id: PaymentId) -> Result<&mut payment::Model> {
+        self.rows.iter_mut().find(|row| row.id == id).ok_or_else(vanished)
+    }
+
+    /// Whether another payment of the order than this one is under way or has taken money.
+    pub(super) fn live_beside(&self, id: PaymentId) -> bool {
+        self.rows.iter().any(|row| row.id != id && is_live(row.status))
+    }
+
+    /// Tells the order what its payments come to.
+    pub(super) fn count_into(&self, order: &mut OrderInHand) {
+        let sum = |amount: fn(&payment::Model) -> i64| self.rows.iter().map(amount).sum();
+        order.money(
+            sum(|row| row.authorized),
+            sum(|row| row.captured),
+            sum(|row| row.refunded),
+        );
+    }
+
+    /// Whether what is promised and what was taken and kept pay for the order.
+    pub(super) fn cover(&self, order: &shop_order::Model) -> bool {
+        let kept = |row: &payment::Model| row.authorized + row.captured - row.refunded;
+        self.rows.iter().map(kept).sum::<i64>() >= order.total
+    }
+
+    pub(super) async fn save(self, txn: &DatabaseTransaction, now: DateTime<Utc>) -> Result<()> {
+        for (mut row, stored) in self.rows.into_iter().zip(self.stored) {
+            if row != stored {
+                row.updated_at = now;
+                let row = row.into_active_model().reset_all();
+                payment::Entity::update(row).exec(txn).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn vanished() -> Error {
+    Error::internal(anyhow::anyhow!("a payment is not among those of its order"))
+}
+
+/// A payment that is looked at or changed, with its order and the order's other payments.
+#[derive(Debug)]
+pub(super) struct Case {
+    pub(super) order: OrderInHand,
+    pub(super) payments: Payments,
+    pub(super) id: PaymentId,
+}
+
+impl Case {
+    pub(super) async fn open(
+        txn: &DatabaseTransaction,
+        ctx: &Context,
+        id: PaymentId,
+    ) -> Result<Option<Self>> {
+        // Which order it is of never changes, so it may be read before that is locked.
+        let Some(row) = payment::Entity::find_by_id(id).one(txn).await? else {
+            return Ok(None);
+        };
+        let Some(order) = OrderInHand::lock(txn, ctx, row.order_id).await? else {
+            return Ok(None);
+        };
+        let payments = Payments::lock(txn, row.order_id).await?;
+        Ok(Some(Self { order, payments, id }))
+    }
+
+    pub(super) fn payment(&self) -> Result<&payment::Model> {
+        self.payments.get(self.id)
+    }
+
+    pub(super) async fn save(self, txn: &DatabaseTransaction, now: DateTime<Utc>) -> Result<()> {
+        self.payments.save(txn, now).await?;
+        self.order.save(txn).await?;
+        Ok(())
+    }
+}
+
+/// Whether a payment stands in the way of another one: the same as the condition of the index `uq_payment_live`.
+pub fn is_live(status: PaymentStatus) -> bool {
+    match status {
+        PaymentStatus::RequiresAction
+        | PaymentStatus::Processing
+        | PaymentStatus::Authorized
+        | PaymentStatus::Captured
+        | PaymentStatus::PartiallyRefunded => true,
+        PaymentStatus::Refunded
+        | PaymentStatus::Failed
+        | PaymentStatus::Voided
+        | PaymentStatus::Expired
+        | PaymentStatus::RequiresReview => false,
+    }
+}
+
+/// What a payment's `action` holds: what its buyer brought along, and what he must do next.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Journey {
+    pub(super) secret: String,
+    pub(super) return_url: Option<String>,
+    pub(super) phone: Option<String>,
+    pub(super) next: Option<Action>,
+}
+
+impl Journey {
+    pub(super) fn of(row: &payment::Model) -> Result<Self> {
+        let stored = row.action.clone().unwrap_or_default();
+        serde_json::from_value(stored).map_err(Error::internal)
+    }
+
+    pub(super) fn store(&self, row: &mut payment::Model) -> Result<()> {
+        row.action = Some(serde_json::to_value(self).map_err(Error::internal)?);
+        Ok(())
+    }
+}
+
+/// What its buyer must do now, if anything.
+pub fn next_action(row: &payment::Model) -> Result<Option<Action>> {
+    match row.status {
+        PaymentStatus::RequiresAction | PaymentStatus::Processing => Ok(Journey::of(row)?.next),
+        PaymentStatus::Authorized
+        | PaymentStatus::Captured
+        | PaymentStatus::PartiallyRefunded
+        | PaymentStatus::Refunded
+        | PaymentStatus::Failed
+        | PaymentStatus::Voided
+        | PaymentStatus::Expired
+        | PaymentStatus::RequiresReview => Ok(None),
+    }
+}
+
+pub fn currency(row: &payment::Model) -> Result<Currency> {
+    row.currency.parse().map_err(Error::internal)
+}
+
+/// An amount in the payment's currency.
+pub(super) fn money(row: &payment::Model, minor: i64) -> Result<Money> {
+    Ok(Money::new(minor, currency(row)?))
+}
+
+/// The payment as its gateway is told of it.
+pub(super) fn transaction(row: &payment::Model) -> Result<Transaction> {
+    let journey = Journey::of(row)?;
+    Ok(Transaction {
+        id: row.id.to_string(),
+        reference: row.gateway_reference.clone(),
+        secret: journey.secret.into(),
+        flow: row.flow,
+        money: money(row, row.amount)?,
+        return_url: journey.return_url,
+        phone: journey.phone,
+        test_outcome: row.test_outcome,
+    })
+}

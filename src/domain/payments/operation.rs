@@ -1,0 +1,203 @@
+//! What gateways are to do: written before they are asked, tried until it is known what came of it.
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, IntoActiveModel as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _,
+};
+
+use crate::domain::context::Context;
+use crate::entity::payment_operation::{self, Column, OperationKind, OperationStatus};
+use crate::kernel::error::Result;
+use crate::kernel::id::{PaymentId, RefundId};
+
+/// How long whoever tries has for it. Afterwards somebody else may, who takes him for dead.
+pub(super) const LEASE: chrono::Duration = chrono::Duration::seconds(60);
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Task {
+    pub(super) payment: PaymentId,
+    pub(super) kind: OperationKind,
+    pub(super) amount: Option<i64>,
+    pub(super) refund: Option<RefundId>,
+}
+
+/// Who tries first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum First {
+    /// Whoever writes it, right after the commit.
+    Writer,
+    /// Whoever comes upon it.
+    Anybody,
+}
+
+/// Writes an operation down. The payment's order must be locked.
+pub(super) async fn write(
+    txn: &DatabaseTransaction,
+    task: Task,
+    first: First,
+    now: DateTime<Utc>,
+) -> Result<payment_operation::Model> {
+    let last: Option<i32> = payment_operation::Entity::find()
+        .select_only()
+        .column_as(Expr::col(Column::Seq).max(), "last")
+        .filter(Column::PaymentId.eq(task.payment))
+        .filter(Column::Kind.eq(task.kind))
+        .into_tuple()
+        .one(txn)
+        .await?
+        .flatten();
+    let (attempts, attempt_at) = match first {
+        First::Writer => (1, now + LEASE),
+        First::Anybody => (0, now),
+    };
+    let row = payment_operation::Model {
+        payment_id: task.payment,
+        kind: task.kind,
+        seq: last.unwrap_or(0) + 1,
+        status: OperationStatus::Pending,
+        amount: task.amount,
+        refund_id: task.refund,
+        attempts,
+        attempt_at: Some(attempt_at),
+        error: None,
+        created_at: now,
+    };
+    payment_operation::Entity::insert(row.clone().into_active_model())
+        .exec_without_returning(txn)
+        .await?;
+    Ok(row)
+}
+
+/// The key that a gateway is asked by: the same each time.
+pub(super) fn key(operation: &payment_operation::Model) -> String {
+    let kind = match operation.kind {
+        OperationKind::Create => "create",
+        OperationKind::Capture => "capture",
+        OperationKind::Void => "void",
+        OperationKind::Refund => "refund",
+    };
+    format!("pay_{}_{kind}_{}", operation.payment_id, operation.seq)
+}
+
+/// What is still to be done about a payment: the making of it, then the oldest first.
+pub(super) async fn pending<C: ConnectionTrait>(
+    connection: &C,
+    payment: PaymentId,
+) -> Result<Vec<payment_operation::Model>> {
+    let mut operations = payment_operation::Entity::find()
+        .filter(Column::PaymentId.eq(payment))
+        .filter(Column::Status.eq(OperationStatus::Pending))
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::Seq)
+        .all(connection)
+        .await?;
+    operations.sort_by_key(|operation| operation.kind != OperationKind::Create);
+    Ok(operations)
+}
+
+/// Whether something of this kind is still to be done.
+pub(super) async fn is_pending(
+    txn: &DatabaseTransaction,
+    payment: PaymentId,
+    kind: OperationKind,
+) -> Result<bool> {
+    let operations = pending(txn, payment).await?;
+    Ok(operations.iter().any(|operation| operation.kind == kind))
+}
+
+/// The last of its kind, if it has definitely failed.
+pub(super) async fn failure(
+    ctx: &Context,
+    payment: PaymentId,
+    kind: OperationKind,
+    seq: i32,
+) -> Result<Option<payment_operation::Model>> {
+    let row = payment_operation::Entity::find_by_id((payment, kind, seq))
+        .one(ctx.db().fresh())
+        .await?;
+    Ok(row.filter(|row| row.status == OperationStatus::Failed))
+}
+
+/// Takes on what is the next to be done now; None when there is nothing, or somebody else is at it. Nothing is done about
+/// a payment before it is known what came of making it.
+pub(super) async fn take(ctx: &Context, payment: PaymentId) -> Result<Option<payment_operation::Model>> {
+    let now = ctx.now();
+    let operations = pending(ctx.db().fresh(), payment).await?;
+    let is_due = |operation: &payment_operation::Model| operation.attempt_at.is_some_and(|at| at <= now);
+    let Some(due) = operations.iter().find(|operation| is_due(operation)) else {
+        return Ok(None);
+    };
+    let making = operations
+        .iter()
+        .find(|operation| operation.kind == OperationKind::Create && *operation != due);
+    let txn = ctx.db().begin().await?;
+    let taken = match making.and_then(|making| making.attempt_at) {
+        Some(later) => {
+            put_off(&txn, due, later, 0).await?;
+            false
+        }
+        None => put_off(&txn, due, now + LEASE, 1).await?,
+    };
+    txn.commit().await?;
+    Ok(taken.then(|| payment_operation::Model {
+        attempts: due.attempts + 1,
+        attempt_at: Some(now + LEASE),
+        ..due.clone()
+    }))
+}
+
+/// Moves a trial, unless somebody has moved it since it was read. Of two who try only one succeeds.
+async fn put_off(
+    txn: &DatabaseTransaction,
+    operation: &payment_operation::Model,
+    to: DateTime<Utc>,
+    attempts: i32,
+) -> Result<bool> {
+    let moved = payment_operation::Entity::update_many()
+        .col_expr(Column::AttemptAt, Expr::val(to))
+        .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(attempts))
+        .filter(Column::PaymentId.eq(operation.payment_id))
+        .filter(Column::Kind.eq(operation.kind))
+        .filter(Column::Seq.eq(operation.seq))
+        .filter(Column::Status.eq(OperationStatus::Pending))
+        .filter(Column::AttemptAt.eq(operation.attempt_at))
+        .exec(txn)
+        .await?;
+    Ok(moved.rows_affected == 1)
+}
+
+/// What came of trying.
+#[derive(Clone, Debug)]
+pub(super) enum Ended {
+    Succeeded,
+    Failed(String),
+    /// It is not over: to be tried again then.
+    Later(DateTime<Utc>, Option<String>),
+}
+
+/// Writes down what came of an operation, unless that is known already.
+pub(super) async fn end(
+    txn: &DatabaseTransaction,
+    operation: &payment_operation::Model,
+    ended: Ended,
+) -> Result<()> {
+    let (status, attempt_at, error) = match ended {
+        Ended::Succeeded => (OperationStatus::Succeeded, None, None),
+        Ended::Failed(error) => (OperationStatus::Failed, None, Some(error)),
+        Ended::Later(at, error) => (OperationStatus::Pending, Some(at), error),
+    };
+    payment_operation::Entity::update_many()
+        .col_expr(Column::Status, status.into())
+        .col_expr(Column::AttemptAt, Expr::val(attempt_at))
+        .col_expr(Column::Error, Expr::val(error))
+        .filter(Column::PaymentId.eq(operation.payment_id))
+        .filter(Column::Kind.eq(operation.kind))
+        .filter(Column::Seq.eq(operation.seq))
+        .filter(Column::Status.eq(OperationStatus::Pending))
+        .exec(txn)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! MANUAL: money that changes hands outside. CHARGE is a bank transfer, which is under way until somebody sees it on the
+//! account; AUTHORIZE is cash on delivery, which the buyer promises by choosing it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{Fault, Gateway, Return, ReturnStage, Stage, State, Transaction};
+use crate::entity::payment::PaymentFlow;
+use crate::kernel::money::{Currency, Money};
+
+#[derive(Clone, Copy, Debug)]
+pub struct Manual;
+
+fn state(transaction: &Transaction, stage: Stage) -> State {
+    State {
+        reference: None,
+        money: transaction.money,
+        stage,
+    }
+}
+
+#[async_trait]
+impl Gateway for Manual {
+    fn display_name(&self) -> &'static str {
+        "Bank transfer or cash on delivery"
+    }
+
+    fn takes(&self, _: Currency) -> bool {
+        true
+    }
+
+    fn flows(&self) -> &'static [PaymentFlow] {
+        &[PaymentFlow::Charge, PaymentFlow::Authorize]
+    }
+
+    fn pause(&self, _: u32) -> Option<Duration> {
+        None
+    }
+
+    async fn create(&self, _: &str, transaction: &Transaction) -> Result<State, Fault> {
+        let stage = match transaction.flow {
+            PaymentFlow::Charge => Stage::Processing,
+            PaymentFlow::Authorize => Stage::Authorized,
+        };
+        Ok(state(transaction, stage))
+    }
+
+    /// There is nobody to ask: what we know is all that there is.
+    async fn retrieve(&self, _: &Transaction) -> Result<Option<State>, Fault> {
+        Ok(None)
+    }
+
+    async fn capture(&self, _: &str, transaction: &Transaction, money: Money) -> Result<State, Fault> {
+        Ok(state(transaction, Stage::Captured(money)))
+    }
+
+    async fn void(&self, _: &str, transaction: &Transaction) -> Result<State, Fault> {
+        Ok(state(transaction, Stage::Voided))
+    }
+
+    /// Whoever asked for it pays it by hand.
+    async fn refund(&self, _: &str, _: &Transaction, money: Money) -> Result<Return, Fault> {
+        Ok(Return {
+            reference: None,
+            money,
+            stage: ReturnStage::Succeeded,
+        })
+    }
+
+    async fn retrieve_refund(&self, _: &Transaction, _: &str, money: Money) -> Result<Return, Fault> {
+        Ok(Return {
+            reference: None,
+            money,
+            stage: ReturnStage::Succeeded,
+        })
+    }
+}
