@@ -17,12 +17,15 @@ use crate::infra::db::schema::{SchemaState, migrate_up};
 use crate::kernel::actor::{Actor, Origin};
 use crate::kernel::clock::{Clock, SystemClock};
 use crate::kernel::config::Config;
+use crate::worker;
 
 /// Everything that runs: on a database whose schema it knows.
 #[derive(Debug)]
 pub struct App {
     pub config: Config,
     pub platform: Arc<Platform>,
+    /// Whether it does background work beside serving; not at first.
+    pub works: bool,
     shared: Arc<Shared>,
 }
 
@@ -60,7 +63,7 @@ impl App {
             config.http.introspection,
         );
         let shared = Arc::new(Shared {
-            engine,
+            engine: Arc::new(engine),
             config: config.http.clone(),
             environment: config.environment,
             lifecycle: Lifecycle::default(),
@@ -68,6 +71,7 @@ impl App {
         Self {
             config,
             platform,
+            works: false,
             shared,
         }
     }
@@ -109,14 +113,58 @@ impl App {
             let following = platform.revocations.follow(&platform.db, &*platform.clock, life);
             closing.run_until_cancelled(following).await
         });
+        self.pass_on_events().await?;
+        if self.works {
+            self.work_in_background();
+        }
         http::server::serve(listener, router, http, limits, self.lifecycle(), stop).await?;
-        self.platform
-            .db
-            .clone()
-            .close()
+        self.close().await
+    }
+
+    /// Does background work, and nothing else, until `stop` comes and what is being done is done.
+    ///
+    /// # Errors
+    /// The database does not answer at the start, or does not close in order.
+    pub async fn work(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        self.pass_on_events().await?;
+        self.work_in_background();
+        stop.await;
+        tracing::info!("stopping");
+        let Lifecycle { closing, tasks, .. } = self.lifecycle();
+        closing.cancel();
+        tasks.close();
+        let grace = self.config.http.shutdown_grace;
+        if tokio::time::timeout(grace, tasks.wait()).await.is_err() {
+            tracing::warn!(?grace, "work was cut off: it took longer than the grace");
+        }
+        self.close().await
+    }
+
+    /// Events of orders are passed on by every process: to its own clients, if it has any, and to other processes.
+    async fn pass_on_events(&self) -> anyhow::Result<()> {
+        let platform = Arc::clone(&self.platform);
+        // From here on there is something to wait for, and before the first client comes.
+        let passed = platform.order_events.catch_up(&platform.db, &*platform.clock);
+        passed
             .await
-            .context("the database did not close in order")?;
+            .map_err(anyhow::Error::from)
+            .context("cannot read what happened to orders")?;
+        let closing = self.lifecycle().closing.clone();
+        self.lifecycle().tasks.spawn(async move {
+            let following = platform.order_events.follow(&platform.db, &*platform.clock);
+            closing.run_until_cancelled(following).await
+        });
         Ok(())
+    }
+
+    fn work_in_background(&self) {
+        let Lifecycle { closing, tasks, .. } = self.lifecycle();
+        tasks.spawn(worker::run(Arc::clone(&self.platform), closing.clone()));
+    }
+
+    async fn close(self) -> anyhow::Result<()> {
+        let db = self.platform.db.clone();
+        db.close().await.context("the database did not close in order")
     }
 }
 

@@ -17,8 +17,11 @@ pub mod domain;
 /// The public contract: types, inputs, resolvers, loaders.
 pub mod graphql;
 
-/// The front door: HTTP and WebSockets.
+/// The front door: HTTP, WebSockets and server-sent events.
 pub mod http;
+
+/// The back door: work that nobody waits for.
+pub mod worker;
 
 /// Everything above, wired together by its settings.
 pub mod app;

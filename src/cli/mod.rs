@@ -18,6 +18,7 @@ mod migrate;
 mod schema;
 mod serve;
 mod user;
+mod worker;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -42,6 +43,8 @@ struct Cli {
 enum Command {
     /// Serve the shop: what `souk` does when nothing else is asked.
     Serve(serve::ServeArgs),
+    /// Do the background work of a shop that other processes serve.
+    Worker,
     /// Take the database's schema up or down, or say where it is.
     Migrate(migrate::MigrateArgs),
     /// Import products from another shop.
@@ -81,6 +84,7 @@ fn with_settings(command: Command) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         match command {
             Command::Serve(args) => serve::run(args, config).await,
+            Command::Worker => worker::run(config).await,
             Command::Migrate(args) => migrate::run(args, config).await,
             Command::Import(args) => import::run(args, config).await,
             Command::Export(args) => export::run(args, config).await,

@@ -14,7 +14,7 @@ use crate::kernel::config::{Config, Environment, LimitsConfig, SETTINGS};
 #[derive(Debug, Default, clap::Args)]
 #[command(after_help = "`souk serve --help` lists all settings.", after_long_help = settings())]
 pub(super) struct ServeArgs {
-    /// Answer requests only, and leave background work to other processes.
+    /// Answer requests only, and leave background work to other processes (`souk worker`).
     #[arg(long)]
     no_worker: bool,
 }
@@ -34,7 +34,8 @@ pub(super) async fn run(args: ServeArgs, mut config: Config) -> anyhow::Result<E
         .await
         .with_context(|| format!("SOUK_LISTEN: cannot listen on {address}"))?;
     make_room(&mut config.limits);
-    let app = App::start(config).await?;
+    let mut app = App::start(config).await?;
+    app.works = !args.no_worker;
     if app.config.environment == Environment::Development && demo::load_if_empty(&app.platform).await? {
         tracing::info!("loaded the demo shop into the empty catalog");
     }

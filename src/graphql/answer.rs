@@ -71,6 +71,19 @@ impl Answer {
         }
     }
 
+    /// The same for one response of a subscription. An error of the subscription itself, and not of something below an event,
+    /// is no answer to one: nothing comes after it.
+    pub(super) fn of_event(response: Response, limits: &LimitsConfig) -> Self {
+        let of_itself = |error: &ServerError| error.path.len() <= 1;
+        let ended = response.data == Value::Null
+            && !response.errors.is_empty()
+            && response.errors.iter().all(of_itself);
+        match Self::of(response, limits) {
+            Self::Executed(response) if ended => Self::Refused(response.errors),
+            answer => answer,
+        }
+    }
+
     /// The same for errors of our own.
     pub(super) fn of_errors(mut errors: Vec<ServerError>, limits: &LimitsConfig) -> Self {
         errors.truncate(limits.errors);

@@ -6,6 +6,7 @@ use super::cookies::RefreshCookie;
 use super::error::Result;
 use super::limits::Limits;
 use super::loaders::Loaders;
+use super::turn::Turn;
 use crate::domain::context::Context;
 use crate::kernel::error::Error;
 
@@ -17,6 +18,8 @@ pub(crate) trait ContextExt<'a> {
     fn limits(&self) -> Result<&'a Limits>;
     /// How the refresh token of this request travels.
     fn refresh_cookie(&self) -> Result<&'a RefreshCookie>;
+    /// Whether a subscription is answering or waiting.
+    fn turn(&self) -> Result<&'a Turn>;
 }
 
 impl<'a> ContextExt<'a> for GraphqlContext<'a> {
@@ -35,6 +38,10 @@ impl<'a> ContextExt<'a> for GraphqlContext<'a> {
     fn refresh_cookie(&self) -> Result<&'a RefreshCookie> {
         self.data_opt::<RefreshCookie>()
             .ok_or_else(|| missing("refresh cookie"))
+    }
+
+    fn turn(&self) -> Result<&'a Turn> {
+        self.data_opt::<Turn>().ok_or_else(|| missing("turn"))
     }
 }
 

@@ -1,5 +1,5 @@
 //! Answers requests: checks the document, runs the operation against the clock, and sees to it that
-//! whatever happens becomes an answer of the contract.
+//! whatever happens becomes an answer of the contract, or a stream of them.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Variables};
-use futures_util::FutureExt as _;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::answer::Answer;
 use super::cookies::RefreshCookie;
 use super::document::{self, InputTypes, Prepared};
-use super::execution;
+use super::execution::{self, Next, Running};
 use super::schema::ShopSchema;
 use crate::domain::context::{Context, Platform};
 use crate::kernel::actor::{Actor, Origin, Role};
@@ -89,7 +90,7 @@ impl Engine {
         .map_err(|errors| Answer::of_errors(errors, &self.limits))
     }
 
-    /// Validates and executes a query or a mutation.
+    /// Validates and executes a query or a mutation. Subscriptions have more than one answer: see [`Engine::subscribe`].
     pub async fn run(&self, caller: Caller, prepared: Prepared) -> Answer {
         let Caller {
             actor,
@@ -100,18 +101,15 @@ impl Engine {
             OperationType::Query => Context::reading(actor, origin, Arc::clone(&self.platform)),
             OperationType::Mutation => Context::writing(actor, origin, Arc::clone(&self.platform)),
             OperationType::Subscription => {
-                return Answer::refused("GRAPHQL_VALIDATION_FAILED", "The schema has no subscriptions.");
+                return Answer::refused("GRAPHQL_VALIDATION_FAILED", NEEDS_STREAM);
             }
         };
-        let mut request = Request::new(String::new())
-            .variables(prepared.variables)
-            .data(refresh_cookie);
-        request.operation_name = prepared.operation_name;
-        request.set_parsed_query(prepared.document);
+        let kind = prepared.kind;
+        let request = request(prepared, refresh_cookie);
         let schema = self.schema.0.clone();
         let operation =
             AssertUnwindSafe(async move { execution::run(&schema, request, context).await }).catch_unwind();
-        let outcome = match prepared.kind {
+        let outcome = match kind {
             OperationType::Mutation => within(self.limits.deadline, to_the_end(operation)).await,
             _ => within(self.limits.deadline, operation).await,
         };
@@ -121,12 +119,32 @@ impl Engine {
         }
     }
 
-    /// Both steps, for callers with nothing to do in between.
-    pub async fn execute(&self, caller: Caller, request: GraphqlRequest) -> Answer {
-        match self.prepare(&caller.actor, request) {
-            Ok(prepared) => self.run(caller, prepared).await,
-            Err(refusal) => refusal,
+    /// Validates and executes an operation of any kind: all its answers. An answer that is not `Executed` is the last.
+    pub fn subscribe(self: Arc<Self>, caller: Caller, prepared: Prepared) -> BoxStream<'static, Answer> {
+        if prepared.kind != OperationType::Subscription {
+            return async move { self.run(caller, prepared).await }
+                .into_stream()
+                .boxed();
         }
+        // Reads what was written: an event is told at once, and what it is about may not have come to a replica yet.
+        let context = Context::writing(caller.actor, caller.origin, Arc::clone(&self.platform));
+        let request = request(prepared, caller.refresh_cookie);
+        let running = Running::new(&self.schema.0, request, context, self.limits.deadline);
+        stream::unfold(Some(running), move |running| {
+            let engine = Arc::clone(&self);
+            async move {
+                let mut running = running?;
+                let answer = match running.next().await {
+                    Next::Response(response) => Answer::of_event(*response, &engine.limits),
+                    Next::TooSlow => Answer::timeout(),
+                    Next::Panicked => Answer::internal(),
+                    Next::End => return None,
+                };
+                let goes_on = matches!(answer, Answer::Executed(_));
+                Some((answer, goes_on.then_some(running)))
+            }
+        })
+        .boxed()
     }
 
     pub fn limits(&self) -> &LimitsConfig {
@@ -136,6 +154,18 @@ impl Engine {
     pub fn platform(&self) -> &Arc<Platform> {
         &self.platform
     }
+}
+
+/// What a subscription is told that came as an ordinary request.
+pub const NEEDS_STREAM: &str = "Subscriptions need a WebSocket, or a request that accepts text/event-stream.";
+
+fn request(prepared: Prepared, refresh_cookie: RefreshCookie) -> Request {
+    let mut request = Request::new(String::new())
+        .variables(prepared.variables)
+        .data(refresh_cookie);
+    request.operation_name = prepared.operation_name;
+    request.set_parsed_query(prepared.document);
+    request
 }
 
 /// Runs a mutation in a task of its own. Its future may be dropped at any await, when the client hangs up or

@@ -26,4 +26,5 @@ pub mod payments;
 pub mod scalars;
 pub mod schema;
 pub mod shop;
+pub mod turn;
 pub mod user_error;

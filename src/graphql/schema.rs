@@ -1,6 +1,6 @@
-//! The schema: all rooms' queries and mutations under one root.
+//! The schema: all rooms' queries, mutations and subscriptions under one root.
 
-use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema};
+use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema};
 
 use super::accounts::{AccountsMutation, AccountsQuery, RoleMutation, UsersQuery};
 use super::audit::AuditQuery;
@@ -9,12 +9,12 @@ use super::catalog::{CatalogMutation, CatalogQuery};
 use super::inventory::InventoryMutation;
 use super::limits::Limits;
 use super::node::NodeQuery;
-use super::orders::{OrdersMutation, OrdersQuery};
+use super::orders::{OrdersMutation, OrdersQuery, OrdersSubscription};
 use super::payments::PaymentsMutation;
 use super::shop::ShopQuery;
 use crate::kernel::config::LimitsConfig;
 
-pub type ShopSchema = Schema<Query, Mutation, EmptySubscription>;
+pub type ShopSchema = Schema<Query, Mutation, Subscription>;
 
 /// Everything that can be read.
 #[derive(Debug, Default, MergedObject)]
@@ -41,10 +41,14 @@ pub struct Mutation(
     PaymentsMutation,
 );
 
+/// Everything that can be waited for.
+#[derive(Debug, Default, MergedSubscription)]
+pub struct Subscription(OrdersSubscription);
+
 /// Builds the schema with the limits that resolvers keep. `open` is for those who may read the schema: only they are
 /// told what a misspelt name was meant to be.
 pub fn build(limits: &LimitsConfig, open: bool) -> ShopSchema {
-    let schema = Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+    let schema = Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .data(Limits::from(limits))
         // The lexer has counted brackets before; the library's own limit would be a second, unsettable one.
         .limit_recursive_depth(limits.nesting);
@@ -57,7 +61,7 @@ pub fn build(limits: &LimitsConfig, open: bool) -> ShopSchema {
 
 /// The schema as text, sorted, so that two of them can be compared line by line.
 pub fn sdl() -> String {
-    let schema = Schema::build(Query::default(), Mutation::default(), EmptySubscription).finish();
+    let schema = Schema::build(Query::default(), Mutation::default(), Subscription::default()).finish();
     let options = SDLExportOptions::new()
         .sorted_fields()
         .sorted_arguments()

@@ -1,5 +1,5 @@
-//! Which of our two media types a client wants: the one with the higher weight, and the newer one where
-//! they weigh the same.
+//! Which of our media types a client wants: of the two of JSON the one with the higher weight, and the newer one where
+//! they weigh the same; and whether it reads streams of events.
 
 use axum::http::{HeaderMap, header};
 
@@ -27,8 +27,30 @@ impl MediaType {
     }
 }
 
-/// The media type to answer in; None when the client accepts neither.
-pub(super) fn negotiate(headers: &HeaderMap) -> Option<MediaType> {
+/// `text/event-stream`, by the graphql-sse protocol.
+pub(super) const EVENT_STREAM: &str = "text/event-stream";
+
+/// How to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Accepted {
+    /// For an answer in one piece. One that the client did not list where it lists streams only: then it is for what is
+    /// refused before there is a stream.
+    pub(super) media_type: MediaType,
+    pub(super) stream: Stream,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stream {
+    No,
+    /// For subscriptions, which cannot be answered otherwise.
+    IfNeeded,
+    /// Rather than anything else.
+    Always,
+}
+
+/// How to answer; None when the client accepts nothing that we have. A stream has to be asked for by its name: what `*/*`
+/// accepts is one answer.
+pub(super) fn negotiate(headers: &HeaderMap) -> Option<Accepted> {
     let mut ranges = Vec::new();
     for value in headers.get_all(header::ACCEPT) {
         // What cannot be read is not accepted.
@@ -45,15 +67,28 @@ pub(super) fn negotiate(headers: &HeaderMap) -> Option<MediaType> {
         .iter()
         .any(|value| !value.as_bytes().trim_ascii().is_empty())
     {
-        return Some(MediaType::GraphqlResponse);
+        return Some(Accepted {
+            media_type: MediaType::GraphqlResponse,
+            stream: Stream::No,
+        });
     }
     let new = weight(&ranges, MediaType::GraphqlResponse);
     let old = weight(&ranges, MediaType::Json);
-    match (new, old) {
-        (0, 0) => None,
-        (new, old) if new >= old => Some(MediaType::GraphqlResponse),
-        _ => Some(MediaType::Json),
-    }
+    let events = ranges.iter().filter(|range| range.is_event_stream());
+    let events = events.map(|range| range.weight).max().unwrap_or_default();
+    let media_type = match (new, old) {
+        (0, 0) if events == 0 => return None,
+        // A client of streams that reads what comes instead reads plain JSON.
+        (0, 0) => MediaType::Json,
+        (new, old) if new >= old => MediaType::GraphqlResponse,
+        _ => MediaType::Json,
+    };
+    let stream = match events {
+        0 => Stream::No,
+        events if events > new.max(old) => Stream::Always,
+        _ => Stream::IfNeeded,
+    };
+    Some(Accepted { media_type, stream })
 }
 
 struct Range<'a> {
@@ -81,6 +116,12 @@ impl<'a> Range<'a> {
             kind: kind.trim(),
             subtype: subtype.trim(),
             weight,
+        })
+    }
+
+    fn is_event_stream(&self) -> bool {
+        EVENT_STREAM.split_once('/').is_some_and(|(kind, subtype)| {
+            self.kind.eq_ignore_ascii_case(kind) && self.subtype.eq_ignore_ascii_case(subtype)
         })
     }
 
@@ -167,12 +208,43 @@ mod tests {
         ];
         for (accept, expected) in cases {
             let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]);
-            assert_eq!(negotiate(&headers), expected, "{accept}");
+            assert_eq!(negotiate(&headers), expected.map(in_one_piece), "{accept}");
         }
-        assert_eq!(negotiate(&HeaderMap::new()), Some(GraphqlResponse));
+        assert_eq!(negotiate(&HeaderMap::new()), Some(in_one_piece(GraphqlResponse)));
         let mut several = HeaderMap::new();
         several.append(header::ACCEPT, HeaderValue::from_static("text/html"));
         several.append(header::ACCEPT, HeaderValue::from_static("application/json"));
-        assert_eq!(negotiate(&several), Some(Json));
+        assert_eq!(negotiate(&several), Some(in_one_piece(Json)));
+    }
+
+    fn in_one_piece(media_type: MediaType) -> Accepted {
+        let stream = Stream::No;
+        Accepted { media_type, stream }
+    }
+
+    #[test]
+    fn a_stream_is_asked_for_by_its_name() {
+        use MediaType::{GraphqlResponse, Json};
+        for (accept, media_type, stream) in [
+            ("text/event-stream", Json, Stream::Always),
+            ("Text/Event-Stream; q=0.5", Json, Stream::Always),
+            ("text/event-stream, */*;q=0.1", GraphqlResponse, Stream::Always),
+            ("text/event-stream, application/json", Json, Stream::IfNeeded),
+            (
+                "application/json, text/event-stream;q=0.9",
+                Json,
+                Stream::IfNeeded,
+            ),
+            ("application/json;q=0.5, text/event-stream", Json, Stream::Always),
+            ("*/*", GraphqlResponse, Stream::No),
+            ("text/*, application/json", Json, Stream::No),
+            ("text/event-stream;q=0, application/json", Json, Stream::No),
+        ] {
+            let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]);
+            let expected = Accepted { media_type, stream };
+            assert_eq!(negotiate(&headers), Some(expected), "{accept}");
+        }
+        let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("text/*"))]);
+        assert_eq!(negotiate(&headers), None);
     }
 }

@@ -10,16 +10,18 @@ use crate::domain::context::Platform;
 use crate::infra::token::{TokenError, Verified};
 use crate::kernel::actor::{Actor, Origin};
 
+/// What the token says; None for nobody in particular.
+///
 /// # Errors
 /// A token was sent that does not count. A caller who sends one wants to be somebody: going on as
 /// nobody would only fail later, and say something else.
-pub(super) fn caller(headers: &HeaderMap, platform: &Platform) -> Result<Actor, TokenError> {
+pub(super) fn caller(headers: &HeaderMap, platform: &Platform) -> Result<Option<Verified>, TokenError> {
     let mut sent = headers.get_all(header::AUTHORIZATION).iter();
     match (sent.next(), sent.next()) {
-        (None, _) => Ok(Actor::Anonymous),
+        (None, _) => Ok(None),
         (Some(one), None) => {
             let value = one.to_str().map_err(|_| TokenError::Invalid)?;
-            bearer(value, platform).map(|verified| actor(&verified))
+            bearer(value, platform).map(Some)
         }
         (Some(_), Some(_)) => Err(TokenError::Invalid),
     }

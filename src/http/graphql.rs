@@ -9,11 +9,15 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
-use super::accept::{self, MediaType};
-use super::{Peer, Shared, SharedState, auth, body, cookies, json, preflight, reply};
-use crate::graphql::engine::Caller;
+use super::accept::{self, Accepted, MediaType, Stream};
+use super::{Peer, Shared, SharedState, auth, body, cookies, json, preflight, reply, sse};
+use crate::graphql::answer::Answer;
+use crate::graphql::document::Prepared;
+use crate::graphql::engine::{Caller, NEEDS_STREAM};
+use crate::infra::token::Verified;
+use crate::kernel::actor::Actor;
 
-/// Queries and mutations.
+/// Operations of all kinds.
 pub(super) async fn post(
     State(shared): SharedState,
     peer: Option<Extension<Peer>>,
@@ -25,7 +29,7 @@ pub(super) async fn post(
         .unwrap_or_else(|refusal| refusal)
 }
 
-/// Queries only: a link must not change anything.
+/// Queries and subscriptions only: a link must not change anything.
 pub(super) async fn get(
     State(shared): SharedState,
     peer: Option<Extension<Peer>>,
@@ -48,14 +52,15 @@ async fn respond_to_post(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Response> {
-    let (media_type, caller) = who_and_how(shared, peer, headers)?;
+    let asked = who_and_how(shared, peer, headers)?;
+    let media_type = asked.accepted.media_type;
     let limits = shared.limits();
     let body = body::read_json(headers, body, limits, media_type).await?;
     let request = json::request_of_body(&body, limits.json_depth)
         .map_err(|problem| bad_request(&problem, media_type))?;
-    let cookie = caller.refresh_cookie.clone();
-    let answer = shared.engine.execute(caller, request).await;
-    let mut response = reply::answer(&answer, media_type);
+    let cookie = asked.caller.refresh_cookie.clone();
+    let prepared = shared.engine.prepare(&asked.caller.actor, request);
+    let mut response = answer(shared, asked, prepared).await;
     cookies::apply(&cookie, shared.platform().clock.now(), response.headers_mut());
     Ok(response)
 }
@@ -66,15 +71,16 @@ async fn respond_to_get(
     headers: &HeaderMap,
     query: &str,
 ) -> Result<Response, Response> {
-    let (media_type, caller) = who_and_how(shared, peer, headers)?;
+    let asked = who_and_how(shared, peer, headers)?;
+    let media_type = asked.accepted.media_type;
     let request = json::request_of_query(query, shared.limits().json_depth)
         .map_err(|problem| bad_request(&problem, media_type))?;
-    let prepared = match shared.engine.prepare(&caller.actor, request) {
+    let prepared = match shared.engine.prepare(&asked.caller.actor, request) {
         Ok(prepared) => prepared,
-        Err(refusal) => return Ok(reply::answer(&refusal, media_type)),
+        refused @ Err(_) => return Ok(answer(shared, asked, refused).await),
     };
     if prepared.kind == OperationType::Mutation {
-        let message = "Mutations are sent by POST: GET is for queries.";
+        let message = "Mutations are sent by POST: GET is for what only reads.";
         let mut refusal = reply::refusal_as(
             StatusCode::METHOD_NOT_ALLOWED,
             "BAD_USER_INPUT",
@@ -96,34 +102,66 @@ async fn respond_to_get(
             media_type,
         ));
     }
-    Ok(reply::answer(
-        &shared.engine.run(caller, prepared).await,
-        media_type,
-    ))
+    Ok(answer(shared, asked, Ok(prepared)).await)
+}
+
+/// In one piece or as a stream, as the client asked and the operation needs.
+async fn answer(shared: &Arc<Shared>, asked: Asked, prepared: Result<Prepared, Answer>) -> Response {
+    let Accepted { media_type, stream } = asked.accepted;
+    let prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(refusal) if stream == Stream::Always => return sse::once(&refusal),
+        Err(refusal) => return reply::answer(&refusal, media_type),
+    };
+    match (prepared.kind, stream) {
+        (OperationType::Subscription, Stream::No) => reply::refusal_as(
+            StatusCode::NOT_ACCEPTABLE,
+            "GRAPHQL_VALIDATION_FAILED",
+            NEEDS_STREAM,
+            media_type,
+        ),
+        (OperationType::Subscription, Stream::IfNeeded | Stream::Always) => {
+            sse::stream(shared, asked.caller, asked.token, prepared)
+        }
+        (OperationType::Query | OperationType::Mutation, Stream::Always) => {
+            sse::once(&shared.engine.run(asked.caller, prepared).await)
+        }
+        (OperationType::Query | OperationType::Mutation, Stream::No | Stream::IfNeeded) => {
+            reply::answer(&shared.engine.run(asked.caller, prepared).await, media_type)
+        }
+    }
+}
+
+/// A request as far as its headers tell.
+struct Asked {
+    accepted: Accepted,
+    caller: Caller,
+    /// Who the caller is by; None for nobody in particular.
+    token: Option<Verified>,
 }
 
 #[expect(clippy::result_large_err, reason = "made once, and answered with at once")]
-fn who_and_how(
-    shared: &Shared,
-    peer: Option<Peer>,
-    headers: &HeaderMap,
-) -> Result<(MediaType, Caller), Response> {
-    let Some(media_type) = accept::negotiate(headers) else {
-        let message =
-            "Answers come as application/graphql-response+json or application/json: Accept lists neither.";
+fn who_and_how(shared: &Shared, peer: Option<Peer>, headers: &HeaderMap) -> Result<Asked, Response> {
+    let Some(accepted) = accept::negotiate(headers) else {
+        let message = "Answers come as application/graphql-response+json, application/json or text/event-stream: Accept lists none of them.";
         return Err(reply::refusal(
             StatusCode::NOT_ACCEPTABLE,
             "BAD_USER_INPUT",
             message,
         ));
     };
-    let actor = auth::caller(headers, shared.platform()).map_err(|error| auth::refusal(error, media_type))?;
+    let token = auth::caller(headers, shared.platform())
+        .map_err(|error| auth::refusal(error, accepted.media_type))?;
     let caller = Caller {
-        actor,
+        actor: token.as_ref().map_or(Actor::Anonymous, auth::actor),
         origin: auth::origin(shared, peer, headers),
         refresh_cookie: cookies::of(headers),
     };
-    Ok((media_type, caller))
+    Ok(Asked {
+        accepted,
+        caller,
+        token,
+    })
 }
 
 fn bad_request(problem: &str, media_type: MediaType) -> Response {

@@ -14,6 +14,9 @@ use crate::infra::db::schema::SchemaState;
 /// A load balancer asks often and waits briefly.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Events are passed on every few seconds. A process that has not done so for longer keeps its clients waiting.
+const BEHIND: Duration = Duration::from_secs(10);
+
 pub(super) async fn live() -> Response {
     report(StatusCode::OK, json!({"status": "ok"}))
 }
@@ -28,8 +31,14 @@ pub(super) async fn ready(State(shared): SharedState) -> Response {
             }
             Err(_) => ("too slow", "unknown"),
         };
+    let events = match shared.platform().order_events.behind() {
+        Some(behind) if behind <= BEHIND => "ok",
+        Some(_) => "behind",
+        // Nobody has begun to serve yet.
+        None => "off",
+    };
     let stopping = shared.lifecycle.stopping.is_cancelled();
-    let ready = database == "ok" && migrations == "ok" && !stopping;
+    let ready = database == "ok" && migrations == "ok" && events != "behind" && !stopping;
     let status = if ready {
         StatusCode::OK
     } else {
@@ -42,7 +51,7 @@ pub(super) async fn ready(State(shared): SharedState) -> Response {
     };
     report(
         status,
-        json!({"status": word, "checks": {"database": database, "migrations": migrations}}),
+        json!({"status": word, "checks": {"database": database, "migrations": migrations, "events": events}}),
     )
 }
 

@@ -168,7 +168,7 @@ mod tests {
         let platform = Arc::new(Platform::new(db, clock, &config).unwrap());
         let schema = schema::build(&config.limits, true);
         Arc::new(Shared {
-            engine: Engine::new(schema, platform, config.limits, false),
+            engine: Arc::new(Engine::new(schema, platform, config.limits, false)),
             config: config.http,
             environment: config.environment,
             lifecycle: Lifecycle::default(),

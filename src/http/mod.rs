@@ -1,4 +1,4 @@
-//! The front door: requests over HTTP and WebSockets, each checked before anything is executed for it.
+//! The front door: requests over HTTP, WebSockets and server-sent events, each checked before anything is executed for it.
 
 mod accept;
 mod address;
@@ -15,6 +15,7 @@ mod preflight;
 mod reply;
 pub mod server;
 mod socket;
+mod sse;
 mod test_gateway;
 
 use std::sync::Arc;
@@ -33,7 +34,7 @@ use crate::kernel::config::{Environment, HttpConfig, LimitsConfig};
 /// What every handler may need.
 #[derive(Debug)]
 pub struct Shared {
-    pub engine: Engine,
+    pub engine: Arc<Engine>,
     pub config: HttpConfig,
     pub environment: Environment,
     pub lifecycle: Lifecycle,

@@ -84,7 +84,9 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(json)
     }
 
-    fn decode(text: &str, argument: &str, sort: &str) -> Result<Self> {
+    /// # Errors
+    /// BadInput for what is no cursor of ours, or one of another sort.
+    pub fn decode(text: &str, argument: &str, sort: &str) -> Result<Self> {
         let malformed = || Error::bad_input(argument, "is not a cursor of this connection");
         if text.len() > MAX_CURSOR_LENGTH {
             return Err(malformed());

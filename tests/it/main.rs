@@ -24,6 +24,7 @@ mod constraints;
 mod cost;
 mod demo;
 mod documents;
+mod events;
 mod exchange;
 mod explain;
 mod harness;

@@ -4,6 +4,7 @@ pub mod backoff;
 pub mod create;
 mod credentials;
 pub mod find;
+pub mod forget;
 mod identity;
 pub mod list;
 pub mod password;

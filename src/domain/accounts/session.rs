@@ -23,7 +23,7 @@ const MOST: u64 = 100;
 
 /// How long what has ended is kept: for the address book of where somebody is known, and to tell a token that was used
 /// from one that never was.
-const KEPT: TimeDelta = TimeDelta::days(30);
+pub(super) const KEPT: TimeDelta = TimeDelta::days(30);
 
 /// By this a refresh token is known for one wherever it turns up, such as in a repository.
 const PREFIX: &str = "souk_rt_";

@@ -124,7 +124,7 @@ fn widen(number: usize) -> u64 {
 
 /// The fields at the root, fragments spread, one after the other. Only for documents whose size is
 /// known to be bounded, except where the caller stops early.
-fn root_fields<'a>(
+pub(super) fn root_fields<'a>(
     document: &'a ExecutableDocument,
     operation: &'a Positioned<OperationDefinition>,
 ) -> impl Iterator<Item = &'a Positioned<Field>> {

@@ -11,6 +11,7 @@ mod literals;
 mod measure;
 mod omitted;
 mod positions;
+mod root;
 mod unique;
 mod variables;
 mod walk;
@@ -109,6 +110,7 @@ pub fn prepare(
     let variables = types.coerce(&operation, variables)?;
     lists::check(&document, &operation, &variables, limits.list_items)?;
     cost::check(&document, &operation, &variables, &types.0, limits.cost)?;
+    root::single(&mut document, &mut operation)?;
     omitted::strip(&mut document, &mut operation, &variables, &types.0);
     let kind = operation.node.ty;
     document.operations = match &name {

@@ -1,4 +1,4 @@
-//! Orders, from placing to delivery.
+//! Orders, from placing to delivery, and hearing of it.
 
 mod connection;
 mod event;
@@ -10,6 +10,7 @@ mod order;
 mod payloads;
 mod query;
 mod status;
+mod subscription;
 
 pub(crate) use connection::OrderConnection;
 pub use event::OrderEvent;
@@ -19,3 +20,4 @@ pub use line::OrderLine;
 pub use mutation::OrdersMutation;
 pub use order::Order;
 pub use query::OrdersQuery;
+pub use subscription::OrdersSubscription;

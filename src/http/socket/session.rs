@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_graphql::parser::types::OperationType;
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::stream::{AbortHandle, Abortable, BoxStream, SelectAll};
-use futures_util::{FutureExt as _, StreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use serde_json::value::RawValue;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 use tungstenite::Error as SocketError;
@@ -48,7 +49,13 @@ struct Session {
     /// When to look again whether the caller's token has expired.
     look_at: Instant,
     running: SelectAll<Abortable<BoxStream<'static, (String, Event)>>>,
-    active: HashMap<String, AbortHandle>,
+    active: HashMap<String, Operation>,
+}
+
+struct Operation {
+    handle: AbortHandle,
+    /// A subscription: only its client ends it, or the socket.
+    endless: bool,
 }
 
 /// Serves the socket; how it is to be closed, or None when the client has gone.
@@ -91,6 +98,7 @@ pub(super) async fn run(shared: Arc<Shared>, origin: Origin, socket: &mut WebSoc
                 send(socket, Message::Ping(Vec::new().into())).await
             }
             () = closing.cancelled() => {
+                session.end_subscriptions();
                 // What is being executed has a deadline of its own, and its client wants to know.
                 while let Some((id, event)) = session.running.next().await {
                     if let Err(close) = session.tell(socket, &id, event).await {
@@ -124,9 +132,7 @@ impl Session {
             Said::Pong => Ok(()),
             Said::Subscribe(id, request) => self.subscribe(socket, id, request).await,
             Said::Complete(id) => {
-                if let Some(operation) = self.active.remove(&id) {
-                    operation.abort();
-                }
+                self.end(&id);
                 Ok(())
             }
         }
@@ -200,15 +206,23 @@ impl Session {
 
     fn start(&mut self, id: String, actor: Actor, prepared: Prepared) {
         let (handle, registration) = AbortHandle::new_pair();
+        let caller = engine::Caller {
+            actor,
+            origin: self.origin.clone(),
+            // No answer on a socket can carry one.
+            refresh_cookie: RefreshCookie::default(),
+        };
+        let endless = prepared.kind == OperationType::Subscription;
         let events = {
             let id = id.clone();
-            answers(Arc::clone(&self.shared), actor, self.origin.clone(), prepared)
+            Arc::clone(&self.shared.engine)
+                .subscribe(caller, prepared)
                 .map(|answer| Event::Answer(Box::new(answer)))
                 .chain(stream::once(async { Event::End }))
                 .map(move |event| (id.clone(), event))
         };
         self.running.push(Abortable::new(events.boxed(), registration));
-        self.active.insert(id, handle);
+        self.active.insert(id, Operation { handle, endless });
     }
 
     async fn tell(&mut self, socket: &mut WebSocket, id: &str, event: Event) -> Step {
@@ -240,30 +254,19 @@ impl Session {
         }
     }
 
+    /// They would go on for ever. Their clients hear why, and have the cursors of what they have read.
+    fn end_subscriptions(&mut self) {
+        for operation in self.active.values().filter(|operation| operation.endless) {
+            operation.handle.abort();
+        }
+    }
+
     /// The id is free again.
     fn end(&mut self, id: &str) {
         if let Some(operation) = self.active.remove(id) {
-            operation.abort();
+            operation.handle.abort();
         }
     }
-}
-
-/// All that an operation is answered with: one answer, for a query or a mutation.
-fn answers(
-    shared: Arc<Shared>,
-    actor: Actor,
-    origin: Origin,
-    prepared: Prepared,
-) -> BoxStream<'static, Answer> {
-    let caller = engine::Caller {
-        actor,
-        origin,
-        // No answer on a socket can carry one.
-        refresh_cookie: RefreshCookie::default(),
-    };
-    async move { shared.engine.run(caller, prepared).await }
-        .into_stream()
-        .boxed()
 }
 
 /// Which of its ends the token came to is said: after an expiry a client refreshes, and opens another socket.

@@ -2,6 +2,7 @@
 
 mod connect;
 pub mod keyset;
+mod listen;
 pub mod lock;
 pub mod schema;
 mod stopwatch;
@@ -19,6 +20,7 @@ use crate::kernel::config::DatabaseConfig;
 use crate::kernel::error::Error;
 
 pub use connect::DbError;
+pub use listen::Listener;
 
 /// Handles to one database. Cheap to clone.
 #[derive(Clone, Debug)]

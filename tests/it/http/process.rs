@@ -180,6 +180,33 @@ fn a_signal_lets_what_is_in_flight_finish() {
     }
 }
 
+#[test]
+fn a_worker_works_until_it_is_told_to_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = souk(&folder)
+        .arg("worker")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(log.any(|line| line.unwrap().contains("working")));
+    assert_eq!(child.try_wait().unwrap(), None);
+    let kill = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    assert_eq!(wait_for(&mut child), Some(0));
+    let rest: Vec<String> = log.map(Result::unwrap).collect();
+    assert!(rest.iter().any(|line| line.contains("stopping")), "{rest:?}");
+    assert!(
+        !rest
+            .iter()
+            .any(|line| line.contains("WARN") || line.contains("ERROR")),
+        "{rest:?}"
+    );
+}
+
 /// Starts under limits on open files, and reads the log until it listens.
 #[cfg(target_os = "linux")]
 fn log_under(limits: &str) -> (Vec<String>, String) {

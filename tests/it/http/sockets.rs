@@ -2,105 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::{SinkExt as _, StreamExt as _};
-use serde_json::{Value, json};
+use serde_json::json;
 use souk::kernel::actor::Role;
 use souk::kernel::id::SessionId;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::{CREATE, hold};
 use crate::accounts::revocations::{revoke, sign_up};
-use crate::support::{Server, Shop, user_of};
+use crate::support::{Shop, Socket, subscribe, user_of};
 
-struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
-
-impl Socket {
-    async fn open(server: &Server) -> Self {
-        Self::open_with(server, &[("sec-websocket-protocol", "graphql-transport-ws")])
-            .await
-            .unwrap()
-    }
-
-    /// The status when it is refused.
-    async fn open_with(server: &Server, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
-        let mut request = format!("ws://{}/graphql/ws", server.address)
-            .into_client_request()
-            .unwrap();
-        for (name, value) in headers {
-            request
-                .headers_mut()
-                .insert(*name, HeaderValue::from_str(value).unwrap());
-        }
-        match connect_async(request).await {
-            Ok((socket, _)) => Ok(Self(socket)),
-            Err(tokio_tungstenite::tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    /// Opened, and greeted as nobody in particular.
-    async fn ready(server: &Server) -> Self {
-        let mut socket = Self::open(server).await;
-        socket.say(json!({"type": "connection_init"})).await;
-        assert_eq!(socket.hear().await, json!({"type": "connection_ack"}));
-        socket
-    }
-
-    /// Opened, and greeted with a token.
-    async fn of(server: &Server, token: &str) -> Self {
-        let mut socket = Self::open(server).await;
-        socket.greet(token).await;
-        assert_eq!(socket.hear().await, json!({"type": "connection_ack"}));
-        socket
-    }
-
-    async fn greet(&mut self, token: &str) {
-        let payload = json!({"authorization": format!("Bearer {token}")});
-        self.say(json!({"type": "connection_init", "payload": payload}))
-            .await;
-    }
-
-    async fn send(&mut self, message: Message) {
-        self.0.send(message).await.unwrap();
-    }
-
-    async fn say(&mut self, message: Value) {
-        self.send(Message::Text(message.to_string().into())).await;
-    }
-
-    async fn next(&mut self) -> Option<Message> {
-        let next = tokio::time::timeout(Duration::from_secs(20), self.0.next()).await;
-        next.expect("the server says something")
-            .map(|message| message.unwrap())
-    }
-
-    async fn hear(&mut self) -> Value {
-        match self.next().await {
-            Some(Message::Text(text)) => serde_json::from_str(&text).unwrap(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// How the server closes, whatever it says before.
-    async fn closed(&mut self) -> (u16, String) {
-        loop {
-            match self.next().await {
-                Some(Message::Close(Some(frame))) => return (frame.code.into(), frame.reason.to_string()),
-                Some(Message::Close(None)) | None => panic!("closed without a word"),
-                Some(_) => {}
-            }
-        }
-    }
-}
-
-fn subscribe(id: &str, query: &str) -> Value {
-    json!({"type": "subscribe", "id": id, "payload": {"query": query}})
-}
-
+/// What a client reads whose token was taken back.
 const REVOKED: &str = "Forbidden: The access token no longer counts: refresh it, or sign in again.";
 
 const ASK: &str = "{ __typename }";

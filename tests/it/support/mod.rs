@@ -22,10 +22,12 @@ mod database;
 mod goods;
 pub(crate) mod process;
 mod shop;
+mod socket;
 
 pub(crate) use database::{Kind, TestDatabase};
 pub(crate) use goods::{GoodsBuilder, product, variant};
 pub(crate) use shop::{As, Reply, Server, Shop, user_of};
+pub(crate) use socket::{Socket, subscribe};
 
 /// Defines tests that run on both databases, each time with a new, migrated and empty one.
 macro_rules! both {

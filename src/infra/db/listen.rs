@@ -1,0 +1,66 @@
+//! Hints between the processes on one PostgreSQL server: LISTEN and NOTIFY.
+//!
+//! A hint may be lost, with the connection or with the process that was to send it. So whoever waits for one also looks
+//! by itself now and then, and on SQLite, which has nothing of the kind, does only that.
+
+use std::sync::Arc;
+
+use sea_orm::sqlx;
+use sea_orm::sqlx::postgres::{PgListener, PgPoolOptions};
+use sea_orm::{ConnectionTrait as _, DatabaseBackend, DbErr, RuntimeErr};
+
+use super::Db;
+
+/// Hears the hints of one name, on a connection of its own: one of the pool would be missing there for good.
+#[derive(Debug)]
+pub struct Listener(PgListener);
+
+impl Db {
+    /// Sends a hint to all processes, this one too. `name` is an identifier of SQL's.
+    ///
+    /// Not from a transaction that does something else: PostgreSQL lets only one of those that notify commit at a time.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn notify(&self, name: &str) -> Result<(), DbErr> {
+        if self.backend() == DatabaseBackend::Postgres {
+            self.writer.execute_unprepared(&format!("NOTIFY {name}")).await?;
+        }
+        Ok(())
+    }
+
+    /// Hears the hints of this name from now on; None on SQLite.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn listen(&self, name: &str) -> Result<Option<Listener>, DbErr> {
+        if self.backend() != DatabaseBackend::Postgres {
+            return Ok(None);
+        }
+        let options = self.writer.get_postgres_connection_pool().connect_options();
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .connect_with(options.as_ref().clone())
+            .await
+            .map_err(lost)?;
+        let mut listener = PgListener::connect_with(&pool).await.map_err(lost)?;
+        listener.listen(name).await.map_err(lost)?;
+        Ok(Some(Listener(listener)))
+    }
+}
+
+impl Listener {
+    /// Waits for a hint. A connection that was lost and is there again counts as one: what was sent meanwhile is gone.
+    ///
+    /// # Errors
+    /// The connection is lost, and there is no other to be had.
+    pub async fn heard(&mut self) -> Result<(), DbErr> {
+        self.0.try_recv().await.map(|_| ()).map_err(lost)
+    }
+}
+
+fn lost(error: sqlx::Error) -> DbErr {
+    DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)))
+}
