@@ -30,6 +30,7 @@ mod house;
 mod http;
 mod inventory;
 mod migrations;
+mod payments;
 mod schema;
 mod sql_counts;
 mod user_command;
