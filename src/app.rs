@@ -7,12 +7,14 @@ use anyhow::Context as _;
 use axum::Router;
 use tokio::net::TcpListener;
 
-use crate::domain::context::Platform;
+use crate::domain::accounts::revoke::revoke_demo;
+use crate::domain::context::{Context, Platform};
 use crate::graphql::engine::Engine;
 use crate::graphql::schema;
 use crate::http::{self, Lifecycle, Shared};
 use crate::infra::db::Db;
 use crate::infra::db::schema::{SchemaState, migrate_up};
+use crate::kernel::actor::{Actor, Origin};
 use crate::kernel::clock::{Clock, SystemClock};
 use crate::kernel::config::Config;
 
@@ -89,6 +91,12 @@ impl App {
             http, limits, token, ..
         } = &self.config;
         let (platform, life) = (Arc::clone(&self.platform), token.longest_life);
+        let system = Context::writing(Actor::System, Origin::default(), Arc::clone(&platform));
+        let ended = revoke_demo(&system).await.map_err(anyhow::Error::from);
+        match ended.context("cannot end the sessions of the demo shop's people")? {
+            0 => {}
+            sessions => tracing::warn!(sessions, "ended the sessions of the demo shop's people"),
+        }
         // Before the first request, or what was revoked while no process ran would count once more.
         let read = platform
             .revocations

@@ -106,7 +106,7 @@ async fn sessions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         ))
         .check(rule("(revoked_at IS NULL) = (revoke_reason IS NULL)"))
         .check(rule(
-            "revoke_reason IN ('SIGNED_OUT', 'SIGNED_OUT_EVERYWHERE', 'PASSWORD_CHANGED', 'TOKEN_REUSED', 'TOO_MANY')",
+            "revoke_reason IN ('SIGNED_OUT', 'SIGNED_OUT_EVERYWHERE', 'PASSWORD_CHANGED', 'TOKEN_REUSED', 'TOO_MANY', 'NO_DEMO')",
         ))
         .to_owned();
     manager.create_table(session).await?;

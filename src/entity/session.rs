@@ -15,6 +15,8 @@ pub enum RevokeReason {
     TokenReused,
     /// The account had more sessions than one account may have.
     TooMany,
+    /// The account is one of the demo shop's, which is not open here.
+    NoDemo,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

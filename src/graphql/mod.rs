@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod answer;
 pub mod audit;
+pub mod carts;
 pub mod catalog;
 mod change;
 pub mod connection;
@@ -20,6 +21,7 @@ mod list;
 pub mod loaders;
 pub mod money;
 pub mod node;
+pub mod orders;
 pub mod payments;
 pub mod scalars;
 pub mod schema;

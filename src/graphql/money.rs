@@ -3,21 +3,13 @@
 use async_graphql::{InputObject, SimpleObject};
 
 use super::scalars::{CurrencyCode, Decimal};
+use crate::kernel::error::{Error, Result};
 use crate::kernel::money;
 
 /// An amount of money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, SimpleObject)]
 pub struct Money {
     /// The exact amount, with all decimals of its currency: `"19.90"`, but `"1500"` for yen.
-    pub amount: Decimal,
-    /// The currency of the amount.
-    pub currency_code: CurrencyCode,
-}
-
-/// An amount of money that is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, InputObject)]
-pub struct MoneyInput {
-    /// The exact amount, such as `"19.90"`.
     pub amount: Decimal,
     /// The currency of the amount.
     pub currency_code: CurrencyCode,
@@ -30,6 +22,24 @@ pub struct MoneyRange {
     pub min: Money,
     /// The highest amount.
     pub max: Money,
+}
+
+/// An amount of money that you say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, InputObject)]
+pub struct MoneyInput {
+    /// The exact amount, with no more decimals than its currency has: `"19.9"`.
+    pub amount: Decimal,
+    /// The currency of the amount.
+    pub currency_code: CurrencyCode,
+}
+
+impl MoneyInput {
+    /// # Errors
+    /// BadInput for an amount with more decimals than its currency has, or one that is too large.
+    pub(crate) fn into_domain(self, argument: &str) -> Result<money::Money> {
+        money::Money::from_decimal(self.amount.0, self.currency_code.0)
+            .map_err(|error| Error::bad_input(&format!("{argument}.amount"), error.to_string()))
+    }
 }
 
 impl From<money::Money> for Money {

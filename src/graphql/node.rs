@@ -7,18 +7,22 @@ use futures_util::future::try_join_all;
 
 use super::accounts::{Session, User};
 use super::audit::AuditRecord;
+use super::carts::{Cart, CartLine};
 use super::catalog::{Category, Product, ProductVariant};
 use super::context::ContextExt as _;
 use super::error::Result;
 use super::ids::parse_id;
 use super::list::List;
 use super::loaders::{
-    AuditRecordById, CategoryById, PaymentById, ProductById, RefundById, SessionById, UserById, VariantById,
+    AuditRecordById, CartById, CartLineById, CategoryById, FulfillmentById, OrderById, OrderEventById,
+    OrderLineById, PaymentById, ProductById, RefundById, SessionById, UserById, VariantById,
 };
+use super::orders::{Fulfillment, Order, OrderEvent, OrderLine};
 use super::payments::{Payment, Refund};
 use crate::kernel::error::Error;
 use crate::kernel::id::{
-    AuditRecordId, CategoryId, PaymentId, ProductId, ProductVariantId, RefundId, SessionId, UserId, prefix_of,
+    AuditRecordId, CartId, CartLineId, CategoryId, FulfillmentId, OrderEventId, OrderId, OrderLineId,
+    PaymentId, ProductId, ProductVariantId, RefundId, SessionId, UserId, prefix_of,
 };
 
 /// The most ids that `nodes` takes at once.
@@ -38,6 +42,12 @@ pub enum Node {
     User(User),
     Session(Session),
     AuditRecord(AuditRecord),
+    Order(Order),
+    OrderLine(OrderLine),
+    OrderEvent(OrderEvent),
+    Fulfillment(Fulfillment),
+    Cart(Cart),
+    CartLine(CartLine),
     Payment(Payment),
     Refund(Refund),
 }
@@ -72,6 +82,40 @@ async fn load(ctx: &Context<'_>, id: &ID, argument: &str) -> Result<Option<Node>
             let row = loaders.load_one(AuditRecordById(parse_id(id, argument)?)).await?;
             Ok(row.map(|row| AuditRecord::new(row).into()))
         }
+        Some(OrderId::PREFIX) => {
+            let row = loaders.load_one(OrderById(parse_id(id, argument)?)).await?;
+            Ok(row.map(|row| Order::new(row).into()))
+        }
+        // What belongs to an order is seen by those who see the order.
+        Some(OrderLineId::PREFIX) => {
+            let Some(row) = loaders.load_one(OrderLineById(parse_id(id, argument)?)).await? else {
+                return Ok(None);
+            };
+            let order = loaders.load_one(OrderById(row.order_id)).await?;
+            Ok(order.map(|order| OrderLine::new(row, &order).into()))
+        }
+        Some(FulfillmentId::PREFIX) => {
+            let Some(row) = loaders.load_one(FulfillmentById(parse_id(id, argument)?)).await? else {
+                return Ok(None);
+            };
+            let order = loaders.load_one(OrderById(row.order_id)).await?;
+            Ok(order.map(|order| Fulfillment::new(row, order).into()))
+        }
+        Some(OrderEventId::PREFIX) => {
+            let Some(row) = loaders.load_one(OrderEventById(parse_id(id, argument)?)).await? else {
+                return Ok(None);
+            };
+            let order = loaders.load_one(OrderById(row.order_id)).await?;
+            Ok(order.map(|order| OrderEvent::new(row, order).into()))
+        }
+        Some(CartId::PREFIX) => {
+            let row = loaders.load_one(CartById(parse_id(id, argument)?)).await?;
+            Ok(row.map(|row| Cart::new(row).into()))
+        }
+        Some(CartLineId::PREFIX) => {
+            let row = loaders.load_one(CartLineById(parse_id(id, argument)?)).await?;
+            Ok(row.map(|row| CartLine::new(row).into()))
+        }
         Some(PaymentId::PREFIX) => {
             let found = loaders.load_one(PaymentById(parse_id(id, argument)?)).await?;
             Ok(found.map(|(row, order)| Payment::new(row, order).into()))
@@ -97,10 +141,7 @@ impl NodeQuery {
     async fn node(
         &self,
         ctx: &Context<'_>,
-        #[graphql(
-            desc = "The id of a product, a variant, a category, an account, a session, an audit record, a payment or a refund."
-        )]
-        id: ID,
+        #[graphql(desc = "The id of anything that has one: a product, a cart, an order, an account…")] id: ID,
     ) -> Option<Result<Node>> {
         load(ctx, &id, "id").await.transpose()
     }

@@ -4,10 +4,12 @@ use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema};
 
 use super::accounts::{AccountsMutation, AccountsQuery, RoleMutation, UsersQuery};
 use super::audit::AuditQuery;
+use super::carts::{CartsMutation, CartsQuery};
 use super::catalog::{CatalogMutation, CatalogQuery};
 use super::inventory::InventoryMutation;
 use super::limits::Limits;
 use super::node::NodeQuery;
+use super::orders::{OrdersMutation, OrdersQuery};
 use super::payments::PaymentsMutation;
 use super::shop::ShopQuery;
 use crate::kernel::config::LimitsConfig;
@@ -23,6 +25,8 @@ pub struct Query(
     UsersQuery,
     AuditQuery,
     CatalogQuery,
+    CartsQuery,
+    OrdersQuery,
 );
 
 /// Everything that can be changed.
@@ -32,6 +36,8 @@ pub struct Mutation(
     RoleMutation,
     CatalogMutation,
     InventoryMutation,
+    CartsMutation,
+    OrdersMutation,
     PaymentsMutation,
 );
 

@@ -7,7 +7,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use unicode_normalization::UnicodeNormalization as _;
 use zxcvbn::{Score, zxcvbn};
 
@@ -20,6 +20,9 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// How much of a password is looked at for its strength, in characters; the time grows with the third power of the
 /// length, where a stranger chooses it.
 const LOOKED_AT: usize = 32;
+
+/// The salt of what is hashed for the time alone.
+const NOBODY: &[u8] = b"nobody's account";
 
 /// What came of checking a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub struct Passwords {
     places: Arc<Semaphore>,
     /// Apart from the others: strength is asked for by strangers too, who must not keep anybody from signing in.
     strength: Arc<Semaphore>,
+    /// Of those who wait until it is known whether others' passwords are right.
+    waiting: Arc<Semaphore>,
 }
 
 impl Passwords {
@@ -54,6 +59,19 @@ impl Passwords {
             threads: Arc::new(Semaphore::new(config.threads)),
             places: Arc::new(Semaphore::new(config.threads.saturating_add(config.queue))),
             strength: Arc::new(Semaphore::new(1)),
+            waiting: Arc::new(Semaphore::new(config.queue)),
+        })
+    }
+
+    /// A place for somebody whose password is not to be looked at before others' have been, for as long as it is held.
+    /// As many as may wait for a thread, and apart from them: who waits here must not keep anybody from being checked.
+    ///
+    /// # Errors
+    /// Throttled when too many wait.
+    pub fn place_to_wait(&self) -> Result<OwnedSemaphorePermit> {
+        let place = Arc::clone(&self.waiting).try_acquire_owned();
+        place.map_err(|_| Error::Throttled {
+            retry_after: RETRY_AFTER,
         })
     }
 
@@ -68,7 +86,8 @@ impl Passwords {
         Ok(hash.to_string())
     }
 
-    /// Checks a password. Without a hash, because there is no such account, it takes as long and is wrong.
+    /// Checks a password. Without a hash, because there is no such account, it takes as long and is wrong; so it
+    /// does with one that was cheaper to make than hashes are now.
     ///
     /// # Errors
     /// Throttled when too many wait; the stored hash is none.
@@ -128,7 +147,7 @@ fn verify(hasher: &Argon2<'_>, password: &SecretString, hash: Option<&str>) -> R
     let Some(hash) = hash else {
         // Salt and output of nobody: only the time that it takes matters.
         hasher
-            .hash_password_with_salt(password.as_bytes(), b"nobody's account")
+            .hash_password_with_salt(password.as_bytes(), NOBODY)
             .map_err(fault)?;
         return Ok(Verdict::Wrong);
     };
@@ -136,9 +155,35 @@ fn verify(hasher: &Argon2<'_>, password: &SecretString, hash: Option<&str>) -> R
     match hasher.verify_password(password.as_bytes(), &hash) {
         Ok(()) if is_current(hasher.params(), &hash) => Ok(Verdict::Right),
         Ok(()) => Ok(Verdict::RightButOld),
-        Err(argon2::password_hash::Error::PasswordInvalid) => Ok(Verdict::Wrong),
+        Err(argon2::password_hash::Error::PasswordInvalid) => {
+            // One that is right is hashed anew, and takes longer in any case.
+            let of_hash = Params::try_from(&hash).map_err(fault)?;
+            for params in missing(hasher.params(), &of_hash)? {
+                Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+                    .hash_password_with_salt(password.as_bytes(), NOBODY)
+                    .map_err(fault)?;
+            }
+            Ok(Verdict::Wrong)
+        }
         Err(error) => Err(fault(error)),
     }
+}
+
+/// What must be hashed besides, so that a hash of these parameters takes as long to check as one of today's: else the
+/// account of whoever has not been here since the settings were raised could be told from none. Argon2's time is
+/// memory times iterations, whatever the lanes are, which are done one after the other.
+fn missing(today: &Params, of_hash: &Params) -> Result<Vec<Params>> {
+    let work = |params: &Params| params.m_cost().saturating_mul(params.t_cost());
+    let missing = work(today).saturating_sub(work(of_hash));
+    let (passes, rest) = (missing / today.m_cost(), missing % today.m_cost());
+    let mut all = Vec::new();
+    if passes > 0 {
+        all.push(Params::new(today.m_cost(), passes, today.p_cost(), None).map_err(fault)?);
+    }
+    if rest >= Params::MIN_M_COST {
+        all.push(Params::new(rest, 1, 1, None).map_err(fault)?);
+    }
+    Ok(all)
 }
 
 fn is_current(params: &Params, hash: &PasswordHash) -> bool {
@@ -211,6 +256,51 @@ mod tests {
             .verify("a password".into(), Some(hash))
             .await;
         assert_eq!(verdict.unwrap(), Verdict::RightButOld);
+    }
+
+    #[test]
+    fn what_an_older_hash_lacks_is_made_up_for() {
+        let params = |(memory, iterations, lanes)| Params::new(memory, iterations, lanes, None).unwrap();
+        let figures = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
+        for (today, older, expected) in [
+            ((19_456, 2, 1), (19_456, 2, 1), vec![]),
+            ((19_456, 3, 1), (19_456, 2, 1), vec![(19_456, 1, 1)]),
+            (
+                (19_456, 2, 2),
+                (12_288, 1, 1),
+                vec![(19_456, 1, 2), (7_168, 1, 1)],
+            ),
+            ((47_104, 1, 1), (19_456, 2, 1), vec![(8_192, 1, 1)]),
+            // Less than there is to hash, and nothing for one that takes longer anyway.
+            ((64, 1, 1), (60, 1, 1), vec![]),
+            ((19_456, 2, 1), (65_536, 3, 4), vec![]),
+        ] {
+            let missing = missing(&params(today), &params(older)).unwrap();
+            assert_eq!(
+                missing.iter().map(figures).collect::<Vec<_>>(),
+                expected,
+                "{today:?} {older:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_wrong_password_takes_as_long_for_an_older_hash_as_for_nobody() {
+        let hash = passwords(64, 1, 10).hash("a password".into()).await.unwrap();
+        let stricter = passwords(16 * 1024, 1, 10);
+        // The best of a few: any one of them may have waited for others.
+        let best = async |hash: Option<String>| {
+            let mut best = Duration::MAX;
+            for _ in 0..5 {
+                let started = std::time::Instant::now();
+                let verdict = stricter.verify("another".into(), hash.clone()).await;
+                best = best.min(started.elapsed());
+                assert_eq!(verdict.unwrap(), Verdict::Wrong);
+            }
+            best
+        };
+        let (older, nobody) = (best(Some(hash)).await, best(None).await);
+        assert!(older * 2 > nobody && nobody * 2 > older, "{older:?} {nobody:?}");
     }
 
     #[tokio::test]

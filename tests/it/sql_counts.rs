@@ -4,9 +4,9 @@
 
 use serde_json::{Value, json};
 use souk::kernel::actor::Role;
-use souk::kernel::id::CategoryId;
+use souk::kernel::id::{CategoryId, ProductId};
 
-use crate::support::{As, Shop, product, variant};
+use crate::support::{As, Kind, Shop, product, variant};
 
 /// A query on the list of products or categories, and its statements with a cold cache.
 const LEDGER: &[(&str, As, u64)] = &[
@@ -76,6 +76,11 @@ const LEDGER: &[(&str, As, u64)] = &[
         4,
     ),
     (
+        "{ me { cart { totalQuantity subtotal { amount } warnings { code message } lines { quantity unitPrice { amount } lineTotal { amount } variant { title inStock product { name } } } } } }",
+        As::Customer,
+        6,
+    ),
+    (
         "{ users(first: 50) { totalCount nodes { email addresses { city } sessions { id } } } }",
         As::Staff,
         3,
@@ -107,6 +112,16 @@ async fn add_somebody(shop: &Shop, name: &str) {
     );
 }
 
+/// One of a product's first variant, in the cart of whoever asks.
+async fn buy(shop: &Shop, product: ProductId) {
+    let query = format!("{{ product(by: {{id: \"{product}\"}}) {{ variants(first: 1) {{ id }} }} }}");
+    let data = shop.data(As::Anonymous, &query, json!({})).await;
+    let create = "mutation($id: ID!) { cartCreate(input: {lines: [{variantId: $id, quantity: 1}]}) { userErrors { code } } }";
+    let variables = json!({"id": data["product"]["variants"][0]["id"]});
+    let data = shop.data(As::Customer, create, variables).await;
+    assert_eq!(data["cartCreate"]["userErrors"], json!([]));
+}
+
 /// `count` categories below the root, each with a category below it that holds a product of two variants.
 async fn fill(shop: &Shop, top: CategoryId, from: usize, count: usize) {
     for i in from..from + count {
@@ -120,12 +135,11 @@ async fn fill(shop: &Shop, top: CategoryId, from: usize, count: usize) {
             .vendor("V")
             .tags(&["t", "u"])
             .category(shelf);
-        shop.add(
-            goods
-                .images(&["https://img.example/a.png"])
-                .variants(["Size"], variants),
-        )
-        .await;
+        let thing = goods
+            .images(&["https://img.example/a.png"])
+            .variants(["Size"], variants);
+        let thing = shop.add(thing).await;
+        buy(shop, thing).await;
     }
 }
 
@@ -140,6 +154,7 @@ async fn cost(shop: &Shop, caller: As, query: &str, variables: &Value) -> u64 {
 both! {
     async fn statements_do_not_grow_with_the_rows(shop: &Shop) {
         let top = shop.add_category("Top", None).await;
+        shop.add_user("tester", Role::Customer).await;
         fill(shop, top, 0, 1).await;
         let mut one = Vec::new();
         for (query, caller, _) in LEDGER {
@@ -156,8 +171,38 @@ both! {
         assert!(wrong.is_empty(), "{wrong:#?}");
     }
 
+    async fn a_cart_costs_the_same_however_many_lines_change(shop: &Shop) {
+        shop.add_user("tester", Role::Customer).await;
+        let sizes = (0..200).map(|size| variant([size.to_string().as_str()]).stock(9)).collect();
+        let id = shop.add(product("Thing").variants(["Size"], sizes)).await;
+        let query = format!("{{ product(by: {{id: \"{id}\"}}) {{ variants(first: 200) {{ id }} }} }}");
+        let data = shop.data(As::Anonymous, &query, json!({})).await;
+        let variants = data["product"]["variants"].as_array().unwrap();
+        let lines = |some: &[Value]| -> Value { some.iter().map(|one| json!({"variantId": one["id"], "quantity": 2})).collect() };
+        let create = "mutation($lines: [CartLineInput!]!) { cartCreate(input: {lines: $lines}) { cart { id } userErrors { code } } }";
+        // The customer's cart and its lines, what they are about (3), the lines and the cart written, and read again.
+        let mut costs = Vec::new();
+        let own = shop.data(As::Customer, create, json!({"lines": lines(&variants[..1])})).await["cartCreate"]["cart"]["id"].clone();
+        for some in [&variants[..1], &variants[..]] {
+            costs.push(shop.statements(As::Customer, create, json!({"lines": lines(some)})).await);
+        }
+        let read = "query($id: ID!) { cart(id: $id) { lines { id } } }";
+        let data = shop.data(As::Customer, read, json!({"id": own})).await;
+        let held = data["cart"]["lines"].as_array().unwrap();
+        let update = "mutation($id: ID!, $lines: [CartLineUpdateInput!]!) { cartLinesUpdate(input: {cartId: $id, lines: $lines}) { cart { id } userErrors { code } } }";
+        // Some are set and some taken out, each line once.
+        for some in [&held[..2], &held[2..]] {
+            let change = |(i, line): (usize, &Value)| json!({"lineId": line["id"], "quantity": i % 2 * 3});
+            let lines: Value = some.iter().enumerate().map(change).collect();
+            costs.push(shop.statements(As::Customer, update, json!({"id": own, "lines": lines})).await);
+        }
+        let lock = if shop.kind == Kind::Postgres { 1 } else { 0 };
+        assert_eq!(costs, [8 + lock, 8 + lock, 9, 9]);
+    }
+
     async fn nodes_are_loaded_together(shop: &Shop) {
         let top = shop.add_category("Top", None).await;
+        shop.add_user("tester", Role::Customer).await;
         fill(shop, top, 0, 50).await;
         let all = "{ products(first: 50) { nodes { id variants { id } category { id } } } }";
         let data = shop.data(As::Anonymous, all, json!({})).await;

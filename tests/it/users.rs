@@ -132,6 +132,9 @@ both! {
         shop.execute("UPDATE user_account SET role = 'ADMIN', email = 'bob@demo.souk.example', email_key = 'bob@demo.souk.example' WHERE name = 'bob'").await.unwrap();
         let production = shop.beside(&[("SOUK_ENV", "production"), ("SOUK_PASSWORD_MEMORY", "19MiB")]).await;
         assert_eq!(code(&set(&production, "ann", "ann", "STAFF").await), "INVALID");
+        // Who could not act as one is not missed.
+        assert_eq!(code(&set(&production, "ann", "bob", "STAFF").await), "done");
+        assert_eq!(code(&set(&production, "ann", "bob", "ADMIN").await), "done");
         production.close().await;
         assert_eq!(code(&set(shop, "ann", "ann", "STAFF").await), "done");
     }

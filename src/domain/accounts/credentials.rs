@@ -1,55 +1,20 @@
 //! What people type to prove who they are: checking its form, and whether it belongs together.
 
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
-    QuerySelect as _,
-};
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait as _, QuerySelect as _};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::backoff::{self, Attempt};
+use super::identity;
 use crate::domain::audit::record::{Deed, record};
 use crate::domain::context::Context;
 use crate::entity::user_account;
 use crate::infra::password::Verdict;
-use crate::infra::secret::digest;
 use crate::kernel::check::Checker;
-use crate::kernel::email::Email;
 use crate::kernel::error::{Error, ErrorCode, Refusal, Result};
 use crate::kernel::id::UserId;
 
 /// In characters. More than 64, so that passphrases fit; not without end, so that hashing has one.
 pub(super) const PASSWORD: std::ops::RangeInclusive<usize> = 8..=256;
-
-/// The domain of the demo shop's people, whose passwords stand in the manual.
-const DEMO_DOMAIN: &str = "demo.souk.example";
-
-/// What makes two emails the same, also of what is none: attempts are counted whatever was typed.
-pub(super) fn account_key(email: &str) -> String {
-    email.parse::<Email>().map_or_else(
-        |_| format!("no email: {}", digest(email.trim())),
-        |email| email.key().to_owned(),
-    )
-}
-
-/// Whether nobody may be of this address here: the demo shop's people, where there is no demo.
-pub(super) fn is_reserved(ctx: &Context, email: &Email) -> bool {
-    !ctx.platform.accounts.demo && email.is_under(DEMO_DOMAIN)
-}
-
-/// Whether anybody may be signed in to this account here.
-pub(super) fn may_be_used(ctx: &Context, user: &user_account::Model) -> bool {
-    let email = user.email.parse();
-    !email.is_ok_and(|email| is_reserved(ctx, &email))
-}
-
-/// The account with this email, if there is one that may be used.
-pub(super) async fn account(ctx: &Context, email: &str) -> Result<Option<user_account::Model>> {
-    let found = user_account::Entity::find()
-        .filter(user_account::Column::EmailKey.eq(account_key(email)))
-        .one(ctx.db().fresh())
-        .await?;
-    Ok(found.filter(|user| may_be_used(ctx, user)))
-}
 
 /// The same answer for every reason.
 pub(super) fn mismatch(path: &str) -> Error {
@@ -104,7 +69,7 @@ pub(super) struct Proof {
     pub(super) new_hash: Option<String>,
 }
 
-/// Checks the password of an account, or of none. The attempt has been counted.
+/// Checks the password of an account, or of none. The attempt has begun.
 ///
 /// # Errors
 /// INVALID_CREDENTIALS at this path, which is then recorded; Throttled.
@@ -131,7 +96,7 @@ pub(super) async fn prove(
             new_hash,
         }),
         (user, Outcome::Wrong | Outcome::Right(_)) => {
-            record_failure(ctx, failure, user.map(|user| user.id)).await?;
+            fail(ctx, failure, user.as_ref(), &attempt).await?;
             Err(mismatch(path))
         }
     }
@@ -171,11 +136,19 @@ fn length(password: &SecretString) -> usize {
     password.expose_secret().chars().take(PASSWORD.end() + 1).count()
 }
 
-async fn record_failure(ctx: &Context, action: &'static str, user: Option<UserId>) -> Result<()> {
+/// Counts and records, for an account and for none.
+async fn fail(
+    ctx: &Context,
+    action: &'static str,
+    user: Option<&user_account::Model>,
+    attempt: &Attempt,
+) -> Result<()> {
+    let subject = identity::subject(ctx, user, attempt.account())?;
     let txn = ctx.db().begin().await?;
+    backoff::fail(&txn, attempt, ctx.now()).await?;
     let deed = Deed {
         action,
-        subject: user.map(|id| id.to_string()),
+        subject: Some(subject),
         ..Deed::default()
     };
     record(&txn, ctx, deed).await?;
@@ -186,7 +159,7 @@ async fn record_failure(ctx: &Context, action: &'static str, user: Option<UserId
 /// Locks the account whose password was right, forgives the attempt, and stores the better hash.
 ///
 /// # Errors
-/// INVALID_CREDENTIALS, at this path, when the password has been changed meanwhile.
+/// INVALID_CREDENTIALS, at this path, when the password has been changed meanwhile. The attempt is given up then.
 pub(super) async fn accept(
     txn: &DatabaseTransaction,
     ctx: &Context,

@@ -4,6 +4,7 @@ pub mod backoff;
 pub mod create;
 mod credentials;
 pub mod find;
+mod identity;
 pub mod list;
 pub mod password;
 pub mod policy;

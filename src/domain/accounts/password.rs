@@ -37,7 +37,7 @@ pub async fn change_password(
     let user = user.ok_or(Error::Unauthenticated)?;
     check_strength(ctx, NEW, new, &user.email, &user.name).await?;
 
-    let attempt = backoff::count(ctx, &user.email_key).await?;
+    let attempt = backoff::begin(ctx, &user.email_key).await?;
     let proof = prove(
         ctx,
         Some(user),

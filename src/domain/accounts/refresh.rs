@@ -5,14 +5,14 @@
 //! because it asked several times at once, is told the same answer: the successor is made from the token, so it need
 //! not be stored to be known again.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
-    QuerySelect as _,
+    QueryOrder as _, QuerySelect as _,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::credentials::may_be_used;
+use super::identity::may_be_used;
 use super::session::{self as sessions, RefreshToken, SignedIn, end_in_txn, is_plausible, live, successor};
 use crate::domain::audit::record::{Deed, record_as};
 use crate::domain::context::Context;
@@ -21,14 +21,20 @@ use crate::entity::{refresh_token, session, user_account};
 use crate::infra::secret::digest;
 use crate::kernel::actor::Actor;
 use crate::kernel::error::{Error, ErrorCode, Result};
+use crate::kernel::id::SessionId;
 
 const PATH: &str = "refreshToken";
+
+/// How often a session goes on within an hour: each time leaves a row for a month. Pages that keep no token may refresh
+/// whenever they are opened; nobody opens more.
+const MOST: u64 = 120;
+const HOUR: TimeDelta = TimeDelta::hours(1);
 
 /// Exchanges a refresh token.
 ///
 /// # Errors
 /// TOKEN_INVALID for one that is unknown, expired or of a session that has ended; TOKEN_REUSED for one that was used
-/// before, which ends its session.
+/// before, which ends its session; Throttled, with the token unused, after too many within an hour.
 pub async fn refresh(ctx: &Context, presented: &SecretString) -> Result<SignedIn> {
     if !is_plausible(presented) {
         return Err(invalid());
@@ -50,6 +56,7 @@ pub async fn refresh(ctx: &Context, presented: &SecretString) -> Result<SignedIn
     let next = match row.used_at {
         None if row.expires_at <= ctx.now() => return Err(invalid()),
         None => {
+            slow_down(&txn, ctx, session.id).await?;
             rotate(&txn, ctx, &row, &next).await?;
             Some(next)
         }
@@ -86,6 +93,30 @@ async fn session_of(
         .lock_exclusive()
         .one(txn)
         .await?)
+}
+
+/// # Errors
+/// Throttled when the session went on too often.
+async fn slow_down(txn: &DatabaseTransaction, ctx: &Context, session: SessionId) -> Result<()> {
+    // Where access tokens are short-lived, four times for each of them.
+    let lives = 4 * 60 * 60 / ctx.platform.accounts.access_token_life.as_secs().max(1);
+    let before_so_many: Option<DateTime<Utc>> = refresh_token::Entity::find()
+        .select_only()
+        .column(refresh_token::Column::CreatedAt)
+        .filter(refresh_token::Column::SessionId.eq(session))
+        .order_by_desc(refresh_token::Column::CreatedAt)
+        .offset(MOST.max(lives))
+        .limit(1)
+        .into_tuple()
+        .one(txn)
+        .await?;
+    let now = ctx.now();
+    match before_so_many.map(|at| at + HOUR - now) {
+        Some(wait) if wait > TimeDelta::zero() => Err(Error::Throttled {
+            retry_after: wait.to_std().map_err(Error::internal)?,
+        }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Uses the token up, for the next one.

@@ -4,7 +4,8 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait as _};
 use secrecy::SecretString;
 
 use super::backoff::{self, Attempt};
-use super::credentials::{account, check_length, check_strength, hash, is_reserved, prove};
+use super::credentials::{check_length, check_strength, hash, prove};
+use super::identity;
 use super::session::{Opened, SignedIn, open_in_txn};
 use super::sign_in::enter;
 use crate::domain::audit::record::{Deed, record_as};
@@ -33,9 +34,10 @@ pub struct Register {
 /// Refused with everything that is wrong with the input, WEAK_PASSWORD, INVALID_CREDENTIALS; Throttled.
 pub async fn register(ctx: &Context, command: &Register) -> Result<SignedIn> {
     let NewUser { email, name, .. } = check(ctx, command).await?;
-    let attempt = backoff::count(ctx, email.key()).await?;
-    if account(ctx, email.shown()).await?.is_some() {
-        return come_back(ctx, &email, &command.password, attempt).await;
+    let attempt = backoff::begin_registration(ctx, email.key()).await?;
+    let user = identity::find(ctx.db().fresh(), ctx, email.key()).await?;
+    if user.is_some() {
+        return come_back(ctx, user, &command.password, attempt).await;
     }
     let new = NewUser {
         email: email.clone(),
@@ -45,25 +47,27 @@ pub async fn register(ctx: &Context, command: &Register) -> Result<SignedIn> {
     };
     match open(ctx, &new, &attempt).await {
         // Between the look and the insert somebody else took it.
-        Err(error) if is_taken(&error) => come_back(ctx, &email, &command.password, attempt).await,
+        Err(error) if is_taken(&error) => {
+            let user = identity::find(ctx.db().fresh(), ctx, email.key()).await?;
+            come_back(ctx, user, &command.password, attempt).await
+        }
         outcome => outcome,
     }
 }
 
 async fn come_back(
     ctx: &Context,
-    email: &Email,
+    user: Option<user_account::Model>,
     password: &SecretString,
     attempt: Attempt,
 ) -> Result<SignedIn> {
-    let user = account(ctx, email.shown()).await?;
     let proof = prove(ctx, user, password, attempt, ("accountRegisterFailed", "")).await?;
     enter(ctx, &proof).await
 }
 
 async fn open(ctx: &Context, new: &NewUser, attempt: &Attempt) -> Result<SignedIn> {
     let txn = ctx.db().begin().await?;
-    backoff::forgive(&txn, attempt, ctx.now()).await?;
+    backoff::opened(&txn, attempt, ctx.now()).await?;
     let user = insert_user(&txn, ctx, new).await?;
     let Opened { session, refresh, .. } = open_in_txn(&txn, ctx, user.id).await?;
     let actor = Actor::User {
@@ -117,7 +121,7 @@ fn check_email(ctx: &Context, checker: &mut Checker, text: &str) -> Option<Email
         return None;
     }
     match text.parse::<Email>() {
-        Ok(email) if is_reserved(ctx, &email) => {
+        Ok(email) if identity::is_reserved(ctx, &email) => {
             checker.refuse(ErrorCode::Invalid, "email", "is kept for demonstrations");
             None
         }

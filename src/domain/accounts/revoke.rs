@@ -1,8 +1,12 @@
 //! Signing out: of one device, or of all.
 
-use sea_orm::{ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, QuerySelect as _};
+use sea_orm::{
+    ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, QueryTrait as _,
+};
 
-use super::session::end_in_txn;
+use super::identity::{DEMO_DOMAIN, may_be_used};
+use super::session::{end_in_txn, live};
 use crate::domain::audit::record::{Deed, record};
 use crate::domain::context::Context;
 use crate::domain::permission::Permission;
@@ -55,6 +59,42 @@ pub async fn revoke_all(ctx: &Context) -> Result<usize> {
     let own = Condition::all().add(session::Column::UserId.eq(user));
     let ended = end_in_txn(&txn, own, RevokeReason::SignedOutEverywhere, now).await?;
     record_of_staff(&txn, ctx, "sessionRevokeAll", user.to_string()).await?;
+    txn.commit().await?;
+    ctx.platform.revocations.end(&ended, now);
+    Ok(ended.len())
+}
+
+/// Ends the sessions of the demo shop's people where it is not open. Nobody can sign in as one of them there, nor refresh;
+/// but access tokens of the days when it was open are signed with the same key, and count until their sessions end.
+///
+/// # Errors
+/// Unauthenticated or Forbidden.
+pub async fn revoke_demo(ctx: &Context) -> Result<usize> {
+    ctx.require(Permission::WriteRoles)?;
+    if ctx.platform.accounts.demo {
+        return Ok(0);
+    }
+    let now = ctx.now();
+    let signed_in = session::Entity::find()
+        .select_only()
+        .column(session::Column::UserId)
+        .filter(live(now))
+        .into_query();
+    let txn = ctx.db().begin().await?;
+    let people = user_account::Entity::find()
+        .filter(user_account::Column::EmailKey.ends_with(DEMO_DOMAIN))
+        .filter(user_account::Column::Id.in_subquery(signed_in))
+        .order_by_asc(user_account::Column::Id)
+        .lock_exclusive()
+        .all(&txn)
+        .await?;
+    let mut ended = Vec::new();
+    // The end of a text says less than its domain does.
+    for user in people.iter().filter(|user| !may_be_used(ctx, user)) {
+        let own = Condition::all().add(session::Column::UserId.eq(user.id));
+        ended.extend(end_in_txn(&txn, own, RevokeReason::NoDemo, now).await?);
+        record_of_staff(&txn, ctx, "sessionRevokeAll", user.id.to_string()).await?;
+    }
     txn.commit().await?;
     ctx.platform.revocations.end(&ended, now);
     Ok(ended.len())

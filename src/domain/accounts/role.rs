@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::credentials::may_be_used;
+use super::identity::may_be_used;
 use crate::domain::audit::record::{Deed, record};
 use crate::domain::context::Context;
 use crate::domain::permission::Permission;
@@ -37,7 +37,9 @@ pub async fn update_role(ctx: &Context, id: UserId, role: Role) -> Result<()> {
     if user.role == new {
         return Ok(());
     }
-    if user.role == UserRole::Admin && admins(&txn, ctx).await? <= 1 {
+    // One who cannot act as an admin leaves as many as there were.
+    let counts = user.role == UserRole::Admin && may_be_used(ctx, &user);
+    if counts && admins(&txn, ctx).await? <= 1 {
         let message = "is the only admin: make somebody else an admin first";
         return Err(Error::refused(ErrorCode::Invalid, "role", message));
     }

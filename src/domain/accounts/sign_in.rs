@@ -3,7 +3,8 @@
 use secrecy::SecretString;
 
 use super::backoff;
-use super::credentials::{Proof, accept, account, account_key, prove};
+use super::credentials::{Proof, accept, prove};
+use super::identity;
 use super::session::{SignedIn, open_in_txn};
 use crate::domain::audit::record::{Deed, record_as};
 use crate::domain::context::Context;
@@ -15,8 +16,8 @@ use crate::kernel::error::Result;
 /// # Errors
 /// INVALID_CREDENTIALS, alike for an email that nobody has; Throttled after too many attempts.
 pub async fn sign_in(ctx: &Context, email: &str, password: &SecretString) -> Result<SignedIn> {
-    let attempt = backoff::count(ctx, &account_key(email)).await?;
-    let user = account(ctx, email).await?;
+    let attempt = backoff::begin(ctx, &identity::account_key(email)).await?;
+    let user = identity::find(ctx.db().fresh(), ctx, attempt.account()).await?;
     let proof = prove(ctx, user, password, attempt, ("sessionCreateFailed", "")).await?;
     enter(ctx, &proof).await
 }

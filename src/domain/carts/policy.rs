@@ -1,11 +1,27 @@
 //! Whose cart it is. A guest's belongs to whoever knows its id, which nobody can guess; a customer's to that customer
 //! alone, whatever role somebody else has.
 
+use crate::domain::context::Context;
+use crate::domain::permission::Permission;
 use crate::entity::cart;
 use crate::kernel::actor::Actor;
+use crate::kernel::error::Result;
+use crate::kernel::id::UserId;
 
 pub fn may_use(actor: &Actor, cart: &cart::Model) -> bool {
     cart.user_id.is_none_or(|owner| actor.user() == Some(owner))
+}
+
+/// Whose the actor's new carts are; None for guests.
+///
+/// # Errors
+/// Unauthenticated for somebody whose session this very request has ended.
+pub fn owner(ctx: &Context) -> Result<Option<UserId>> {
+    let user = ctx.actor.user();
+    if user.is_some() {
+        ctx.require(Permission::OwnAccount)?;
+    }
+    Ok(user)
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! The history of one order, the first event first.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
 use crate::domain::context::Context;
 use crate::entity::order_event::{Column, Entity, Model};
+use crate::infra::db::MAX_BINDS;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::id::OrderId;
+use crate::kernel::id::{OrderEventId, OrderId};
 use crate::kernel::page::{Cursor, Direction, Page, Slice, SortKey};
 
 /// The sort of the list, which cursors of events are bound to wherever they are used.
@@ -33,6 +35,19 @@ pub async fn list(ctx: &Context, order: OrderId, page: &Page) -> Result<Slice<Ar
     };
     let rows = query.all(ctx.reader()).await?;
     Ok(page.slice(rows.into_iter().map(Arc::new).collect()))
+}
+
+/// Events by id, whoever may see them: show them only with their order.
+pub async fn events_by_ids(ctx: &Context, ids: &[OrderEventId]) -> Result<HashMap<OrderEventId, Arc<Model>>> {
+    let mut found = HashMap::new();
+    for ids in ids.chunks(MAX_BINDS) {
+        let rows = Entity::find()
+            .filter(Column::Id.is_in(ids.to_vec()))
+            .all(ctx.reader())
+            .await?;
+        found.extend(rows.into_iter().map(|row| (row.id, Arc::new(row))));
+    }
+    Ok(found)
 }
 
 /// Which event it is, in the form that every `after` takes: its order, and its place in it.

@@ -1,5 +1,6 @@
 //! Who sees an order. What is not seen is not found.
 
+use super::state::Doer;
 use crate::domain::context::Context;
 use crate::domain::permission::Permission;
 use crate::entity::shop_order;
@@ -17,4 +18,15 @@ pub fn holds_token(order: &shop_order::Model, guest_token: &str) -> bool {
         .guest_token_hash
         .as_deref()
         .is_some_and(|hash| equal(hash, &digest(guest_token)))
+}
+
+/// As whom the caller acts on an order that they see.
+pub fn doer(ctx: &Context, order: &shop_order::Model) -> Doer {
+    if ctx.may(Permission::WriteOrders) {
+        Doer::Staff
+    } else if order.user_id.is_some() && order.user_id == ctx.actor.user() {
+        Doer::Customer
+    } else {
+        Doer::Guest
+    }
 }

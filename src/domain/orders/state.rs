@@ -31,11 +31,13 @@ pub enum OrderAction {
     Refund,
 }
 
-/// For whom an action is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// For whom an action is: each may do what the ones before may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Doer {
-    /// Whoever sees the order: its customer, a guest with its token, staff.
-    Buyer,
+    /// Whoever sees the order, by its token alone.
+    Guest,
+    /// Whose order it is.
+    Customer,
     Staff,
 }
 
@@ -62,14 +64,14 @@ const ANY_PAYMENT: &[PaymentProgress] = &[
 pub const ACTIONS: &[Rule] = &[
     Rule {
         action: OrderAction::Pay,
-        doer: Doer::Buyer,
+        doer: Doer::Guest,
         status: &[PendingPayment],
         payment: &[Unpaid],
         fulfillment: &[Unfulfilled],
     },
     Rule {
         action: OrderAction::Cancel,
-        doer: Doer::Buyer,
+        doer: Doer::Customer,
         status: &[PendingPayment, Confirmed],
         payment: ANY_PAYMENT,
         fulfillment: &[Unfulfilled],
@@ -122,24 +124,24 @@ impl Standing {
     }
 
     /// Everything that somebody may do now.
-    pub fn actions(self, is_staff: bool) -> impl Iterator<Item = OrderAction> {
+    pub fn actions(self, doer: Doer) -> impl Iterator<Item = OrderAction> {
         ACTIONS
             .iter()
-            .filter(move |rule| rule.doer == Doer::Buyer || is_staff)
+            .filter(move |rule| rule.doer <= doer)
             .filter(move |rule| rule.holds(self))
             .map(|rule| rule.action)
     }
 
     /// # Errors
     /// TRANSITION_INVALID, with what can be done instead.
-    pub fn require(self, action: OrderAction, is_staff: bool, path: &str) -> Result<(), Error> {
+    pub fn require(self, action: OrderAction, doer: Doer, path: &str) -> Result<(), Error> {
         if ACTIONS
             .iter()
             .any(|rule| rule.action == action && rule.holds(self))
         {
             return Ok(());
         }
-        let allowed: Vec<&str> = self.actions(is_staff).map(OrderAction::name).collect();
+        let allowed: Vec<&str> = self.actions(doer).map(OrderAction::name).collect();
         let message = format!(
             "the order is {}, {} and {}: {} is not possible now",
             name(&self.status),

@@ -12,8 +12,8 @@ use super::operation::{First, Task, write};
 use crate::domain::context::Context;
 use crate::domain::orders::change::{OrderInHand, commit};
 use crate::domain::orders::find::{self, OrderBy};
+use crate::domain::orders::policy::doer;
 use crate::domain::orders::state::OrderAction;
-use crate::domain::permission::Permission;
 use crate::entity::order_event::OrderEventType;
 use crate::entity::payment::{self, PaymentFlow, PaymentGatewayName, PaymentStatus, TestOutcome};
 use crate::entity::payment_operation::{self, OperationKind};
@@ -143,8 +143,8 @@ fn payable(ctx: &Context, order: &OrderInHand, payments: &Payments) -> Result<()
         let message = "the order has been paid";
         return Err(Error::refused(ErrorCode::AlreadyPaid, "orderId", message));
     }
-    let is_staff = ctx.may(Permission::WritePayments);
-    order.standing().require(OrderAction::Pay, is_staff, "orderId")?;
+    let doer = doer(ctx, &order.row);
+    order.standing().require(OrderAction::Pay, doer, "orderId")?;
     let in_the_way =
         |row: &&payment::Model| is_live(row.status) || row.status == PaymentStatus::RequiresReview;
     if let Some(row) = payments.all().iter().find(in_the_way) {

@@ -125,7 +125,7 @@ impl Case {
 }
 
 /// Whether a payment stands in the way of another one: the same as the condition of the index `uq_payment_live`.
-pub(super) fn is_live(status: PaymentStatus) -> bool {
+pub fn is_live(status: PaymentStatus) -> bool {
     match status {
         PaymentStatus::RequiresAction
         | PaymentStatus::Processing

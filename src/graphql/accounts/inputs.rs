@@ -1,12 +1,15 @@
 //! What mutations of accounts take.
 
-use async_graphql::{InputObject, MaybeUndefined};
+use async_graphql::{ID, InputObject, MaybeUndefined};
 use secrecy::SecretString;
 
 use crate::domain::accounts::register::Register;
 use crate::domain::accounts::update::{NewAddress, UpdateAccount};
+use crate::graphql::ids::parse_id;
 use crate::graphql::scalars::CountryCode;
 use crate::kernel::change::Change;
+use crate::kernel::error::Result;
+use crate::kernel::id::CartId;
 
 /// A new account.
 #[derive(Clone, InputObject)]
@@ -27,6 +30,11 @@ pub(super) struct SessionCreateInput {
     email: String,
     /// The password of the account.
     password: String,
+    /// The cart that you filled as a guest, to take along; nothing is taken along when null. Its lines are added to those of
+    /// your own cart, each bounded by what can be had, by 10,000, and all of them by 250 lines; a cart of your own you have from
+    /// now on. The guest's is gone then. An id of no guest's cart, because it was taken along before or never was one, makes no
+    /// difference.
+    cart_id: Option<ID>,
 }
 
 /// A session to go on with.
@@ -57,7 +65,7 @@ pub(super) struct AccountUpdateInput {
 
 /// A postal address.
 #[derive(Clone, Debug, InputObject)]
-pub(super) struct AddressInput {
+pub(crate) struct AddressInput {
     /// Who lives or works there. 1 to 255 characters.
     name: String,
     /// Street and number, or whatever comes first there. 1 to 255 characters.
@@ -87,8 +95,10 @@ impl AccountRegisterInput {
 }
 
 impl SessionCreateInput {
-    pub(super) fn into_parts(self) -> (String, SecretString) {
-        (self.email, self.password.into())
+    /// The email, the password and the guest's cart.
+    pub(super) fn into_parts(self) -> Result<(String, SecretString, Option<CartId>)> {
+        let cart = self.cart_id.map(|id| parse_id(&id, "input.cartId")).transpose()?;
+        Ok((self.email, self.password.into(), cart))
     }
 }
 
@@ -116,7 +126,7 @@ impl AccountUpdateInput {
 }
 
 impl AddressInput {
-    fn into_domain(self) -> NewAddress {
+    pub(crate) fn into_domain(self) -> NewAddress {
         NewAddress {
             name: self.name,
             line1: self.line1,

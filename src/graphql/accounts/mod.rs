@@ -8,6 +8,7 @@ mod role;
 mod types;
 mod users;
 
+pub(crate) use inputs::AddressInput;
 pub use mutation::AccountsMutation;
 pub use query::AccountsQuery;
 pub use role::RoleMutation;

@@ -13,6 +13,8 @@ use super::payloads::{
 };
 use crate::domain::accounts::session::SignedIn;
 use crate::domain::accounts::{password, refresh, register, revoke, sign_in, update};
+use crate::domain::carts::take_over::take_over;
+use crate::domain::context::Context as DomainContext;
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::cookies::RefreshCookie;
 use crate::graphql::error::{ApiError, Result};
@@ -22,7 +24,7 @@ use crate::graphql::scalars::DateTime;
 use crate::graphql::user_error::{UserError, refused};
 use crate::kernel::actor::Actor;
 use crate::kernel::error::Error;
-use crate::kernel::id::SessionId;
+use crate::kernel::id::{CartId, SessionId};
 
 #[derive(Debug, Default)]
 pub struct AccountsMutation;
@@ -63,6 +65,15 @@ fn entrance(ctx: &Context<'_>, outcome: Result<SignedIn>) -> Result<Entrance> {
     Ok((user, tokens, user_errors))
 }
 
+/// Takes a guest's cart along. That this fails is no reason to turn somebody away who has proved who they are: the cart
+/// stays where it was, and comes along another time.
+async fn bring(ctx: &DomainContext, cart: CartId) {
+    if let Err(error) = take_over(ctx, cart).await {
+        let error = anyhow::Error::from(error);
+        tracing::error!(error = format!("{error:#}"), "a guest's cart was not taken along");
+    }
+}
+
 /// The token in the input, else the one in the cookie of a client that asked for cookies.
 fn presented(sent: SecretString, cookie: &RefreshCookie) -> SecretString {
     if sent.expose_secret().is_empty() {
@@ -86,7 +97,7 @@ async fn end(ctx: &Context<'_>, session: Option<ID>) -> Result<SessionId> {
 impl AccountsMutation {
     /// Opens an account, and signs in to it. For an email that has an account this is `sessionCreate`: with its password it
     /// signs in, with another one it is INVALID_CREDENTIALS. So it may be sent again when the answer was lost. After too many
-    /// attempts it is THROTTLED, with `retryAfter` seconds.
+    /// attempts, or too many accounts opened from one address, it is THROTTLED, with `retryAfter` seconds.
     async fn account_register(
         &self,
         ctx: &Context<'_>,
@@ -103,14 +114,19 @@ impl AccountsMutation {
 
     /// Signs in: opens a session on this device. INVALID_CREDENTIALS whether there is no such account or the password is
     /// another one. An account has at most 100 sessions: the ones longest unused end. After too many attempts it is THROTTLED,
-    /// with `retryAfter` seconds.
+    /// with `retryAfter` seconds. The guest's cart comes along where it can: whatever becomes of it, you are signed in, and
+    /// `user.cart` says what is in yours.
     async fn session_create(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Who, and the proof of it.")] input: SessionCreateInput,
     ) -> Result<SessionCreatePayload> {
-        let (email, password) = input.into_parts();
-        let outcome = sign_in::sign_in(ctx.domain()?, &email, &password).await;
+        let domain = ctx.domain()?;
+        let (email, password, cart) = input.into_parts()?;
+        let outcome = sign_in::sign_in(domain, &email, &password).await;
+        if let (Ok(signed_in), Some(cart)) = (&outcome, cart) {
+            bring(&domain.of(signed_in.actor()), cart).await;
+        }
         let (user, tokens, user_errors) = entrance(ctx, outcome.map_err(ApiError))?;
         Ok(SessionCreatePayload {
             user,
@@ -123,6 +139,7 @@ impl AccountsMutation {
     /// access token, which may have expired. A refresh token is good for one use: one that comes again is TOKEN_REUSED and
     /// closes the session, since somebody else may have it. Only the same client may ask again within seconds, when it
     /// lost the answer or asked twice at once, and is told the same. TOKEN_INVALID for any other that does not count.
+    /// Far more often than access tokens expire it is THROTTLED, and the token is not used up.
     async fn session_refresh(
         &self,
         ctx: &Context<'_>,

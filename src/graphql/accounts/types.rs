@@ -5,11 +5,15 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, Object};
 
 use crate::domain::accounts::find;
+use crate::domain::carts;
 use crate::domain::context::Context as DomainContext;
 use crate::entity::{session, user_account, user_address};
+use crate::graphql::carts::Cart;
+use crate::graphql::connection::page_args;
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
-use crate::graphql::loaders::{AddressesByUser, SessionsByUser};
+use crate::graphql::loaders::{AddressesByUser, CartByUser, SessionsByUser};
+use crate::graphql::orders::{OrderConnection, OrderFilter};
 use crate::graphql::scalars::{CountryCode, DateTime};
 use crate::kernel::actor::{Actor, Role};
 use crate::kernel::address::PostalAddress;
@@ -46,6 +50,15 @@ impl User {
             row,
             viewer: Some(Arc::new(viewer)),
         }
+    }
+
+    async fn find_cart(&self, ctx: &Context<'_>) -> Result<Option<Cart>> {
+        let id = self.row.id;
+        let row = match &self.viewer {
+            Some(viewer) => carts::find::by_users(viewer, &[id]).await?.remove(&id),
+            None => ctx.loaders()?.load_one(CartByUser(id)).await?,
+        };
+        Ok(row.map(Cart::new))
     }
 }
 
@@ -98,6 +111,34 @@ impl User {
         };
         let session = |row| Session::new(row, viewer);
         Ok(rows.unwrap_or_default().into_iter().map(session).collect())
+    }
+
+    /// Your open cart; null when you have none, and for accounts other than your own, whoever you are.
+    async fn cart(&self, ctx: &Context<'_>) -> Option<Result<Cart>> {
+        self.find_cart(ctx).await.transpose()
+    }
+
+    /// Your orders, the newest first, a page at a time. Of somebody else's account, staff see them.
+    #[expect(clippy::too_many_arguments, reason = "the contract's arguments")]
+    async fn orders(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which orders; all when null.")] filter: Option<OrderFilter>,
+        #[graphql(desc = "How many from the start of the list, or after `after`: 0 to 100, 20 when null.")]
+        first: Option<i32>,
+        #[graphql(desc = "A cursor of this list: start behind it.")] after: Option<String>,
+        #[graphql(
+            desc = "How many from the end of the list, or before `before`: 0 to 100. Not together with `first`."
+        )]
+        last: Option<i32>,
+        #[graphql(desc = "A cursor of this list: end before it.")] before: Option<String>,
+    ) -> Result<OrderConnection> {
+        let viewer = match &self.viewer {
+            Some(viewer) => viewer,
+            None => ctx.domain()?,
+        };
+        let filter = filter.unwrap_or_default().into_domain(Some(self.row.id));
+        OrderConnection::load(ctx, viewer, filter, page_args(first, after, last, before)).await
     }
 
     /// When the account was made.

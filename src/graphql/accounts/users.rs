@@ -110,7 +110,6 @@ pub struct UsersQuery;
 impl UsersQuery {
     /// All accounts, the newest first, a page at a time. Staff only.
     #[graphql(guard = "Requires(Permission::ReadUsers)")]
-    #[allow(clippy::too_many_arguments, reason = "the contract's arguments")]
     async fn users(
         &self,
         ctx: &Context<'_>,

@@ -19,7 +19,7 @@ pub(crate) struct AuditLogFilter {
     actor: Option<String>,
     /// Of this kind, spelled as in `AuditRecord.action`.
     action: Option<String>,
-    /// Done to this: the id of anything.
+    /// Done to this, spelled as in `AuditRecord.subjectId`.
     subject_id: Option<ID>,
     /// Done at this moment or later.
     since: Option<DateTime>,
@@ -47,9 +47,9 @@ pub struct AuditQuery;
 #[Object]
 impl AuditQuery {
     /// Who did what, the newest first, a page at a time: every change that staff and admins made, every log-in and every
-    /// wrong password, every change of a password or role. What was `THROTTLED` was not looked at, and is not here. Admins only.
+    /// wrong password, every change of a password or role. What was `THROTTLED` was not looked at: `signInThrottled` is here
+    /// once for each wait. Admins only.
     #[graphql(guard = "Requires(Permission::ReadAudit)")]
-    #[allow(clippy::too_many_arguments, reason = "those of every connection")]
     async fn audit_log(
         &self,
         ctx: &Context<'_>,

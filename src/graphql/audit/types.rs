@@ -77,7 +77,8 @@ impl AuditRecord {
         self.row.user_agent.as_deref()
     }
 
-    /// The id of what it was done to; null where there is no such thing. It may be gone by now.
+    /// The id of what it was done to; null where there is no such thing. It may be gone by now. For signing in with an email
+    /// that nobody has it is `email_…`, the same each time for the same email, and no id of anything.
     async fn subject_id(&self) -> Option<ID> {
         self.row.subject.clone().map(ID)
     }

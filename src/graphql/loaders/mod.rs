@@ -4,9 +4,11 @@
 mod accounts;
 mod audit;
 mod batch;
+mod carts;
 mod catalog;
 mod idle;
 mod inventory;
+mod orders;
 mod payments;
 
 use crate::domain::context::Context;
@@ -14,12 +16,17 @@ use crate::domain::context::Context;
 pub use accounts::{AddressesByUser, SessionById, SessionsByUser, UserById};
 pub use audit::AuditRecordById;
 pub use batch::Loaders;
+pub use carts::{CartById, CartByUser, CartLineById, GoodsByVariant, LinesByCart};
 pub use catalog::{
     AncestorsByCategory, CategoryById, ChildrenByCategory, ImagesByProduct, OptionsByProduct, PageByCategory,
     ProductById, ProductCountByCategory, ProductIdBySlug, TagsByProduct, VariantById, VariantsByProduct,
 };
 pub use idle::Idle;
 pub use inventory::LevelByVariant;
+pub use orders::{
+    FulfillmentById, FulfillmentsByOrder, LinesByFulfillment, LinesByOrder, OrderById, OrderEventById,
+    OrderLineById,
+};
 pub use payments::{PaymentById, PaymentsByOrder, RefundById, RefundsByPayment};
 
 /// Loads whatever an operation needs. It takes ids, never the actor: who may see what, the domain decides.

@@ -11,6 +11,7 @@ use crate::graphql::error::Result;
 use crate::graphql::list::List;
 use crate::graphql::loaders::RefundsByPayment;
 use crate::graphql::money::Money;
+use crate::graphql::orders::Order;
 use crate::graphql::scalars::{CurrencyCode, DateTime, Url};
 use crate::infra::gateways::Action;
 use crate::kernel::error::Error;
@@ -167,7 +168,6 @@ impl TryFrom<Action> for PaymentAction {
 #[derive(Clone, Debug)]
 pub struct Payment {
     row: Arc<payment::Model>,
-    #[expect(dead_code, reason = "orders are not shown yet")]
     order: Arc<shop_order::Model>,
 }
 
@@ -241,6 +241,11 @@ impl Payment {
         let rows = ctx.loaders()?.load_one(RefundsByPayment(self.row.id)).await?;
         let rows = rows.unwrap_or_default().into_iter();
         Ok(rows.map(|row| Refund::new(row, Arc::clone(&self.row))).collect())
+    }
+
+    /// What it pays.
+    async fn order(&self) -> Order {
+        Order::new(Arc::clone(&self.order))
     }
 
     /// When it was begun.

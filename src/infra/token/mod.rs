@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use keys::Keys;
 
+use crate::infra::secret::digest;
 use crate::kernel::actor::Role;
 use crate::kernel::clock::Clock;
 use crate::kernel::config::{DatabaseConfig, TokenConfig};
@@ -30,6 +31,9 @@ const MAX_TOKEN_BYTES: usize = 4096;
 
 /// How far ahead the clock of another instance may be that has just issued a token, in seconds.
 const LEEWAY: i64 = 30;
+
+/// 128 bits.
+const PSEUDONYM_LENGTH: usize = 32;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Claims {
@@ -183,6 +187,16 @@ impl Tokens {
         }
         let key = self.keys.find(header.kid.as_deref()?)?;
         Some(decode(token, key, &self.validation).ok()?.claims)
+    }
+
+    /// The same for the same text, and of no use to whoever would try out texts: it takes the key that signs.
+    ///
+    /// # Errors
+    /// The text cannot be signed; with a key that was read, it can.
+    pub fn pseudonym(&self, text: &str) -> anyhow::Result<String> {
+        let mut pseudonym = digest(&self.keys.mac(text)?);
+        pseudonym.truncate(PSEUDONYM_LENGTH);
+        Ok(pseudonym)
     }
 
     /// The public keys, for services that verify our tokens themselves; none with a secret.

@@ -312,6 +312,21 @@ fn whoever_has_the_key_must_still_keep_to_the_form() {
 }
 
 #[test]
+fn a_pseudonym_takes_the_key_that_signs() {
+    for (keys, others) in [
+        (secrets(SECRET, None), secrets(OLD_SECRET, Some(SECRET))),
+        (pair(1, None), pair(2, Some(1))),
+    ] {
+        let (one, other, again) = (tokens(keys.clone()).0, tokens(others).0, tokens(keys).0);
+        let pseudonym = one.pseudonym("ann@example.com").unwrap();
+        assert_eq!(pseudonym.len(), 32);
+        assert_eq!(again.pseudonym("ann@example.com").unwrap(), pseudonym);
+        assert_ne!(one.pseudonym("eve@example.com").unwrap(), pseudonym);
+        assert_ne!(other.pseudonym("ann@example.com").unwrap(), pseudonym);
+    }
+}
+
+#[test]
 fn public_keys_are_shown_and_nothing_of_the_others() {
     let (by_pair, _) = tokens(pair(2, Some(1)));
     let shown = serde_json::to_value(by_pair.public_keys().unwrap()).unwrap();

@@ -24,11 +24,13 @@ pub(super) fn accounts(reader: &Reader<'_>, environment: Environment) -> Result<
             "must be 1h at most in production",
         ));
     }
+    let rate = |name: &str| parse::rate(name, reader.text(name));
     Ok(AccountsConfig {
         access_token_life,
         refresh_token_life: life("SOUK_REFRESH_TOKEN_LIFE")?,
         refresh_grace: reader.duration("SOUK_REFRESH_GRACE")?,
-        attempts: parse::rate("SOUK_RATE_LIMIT_AUTH", reader.text("SOUK_RATE_LIMIT_AUTH"))?,
+        attempts: rate("SOUK_RATE_LIMIT_AUTH")?,
+        registrations: rate("SOUK_RATE_LIMIT_REGISTRATION")?,
         demo: environment == Environment::Development,
     })
 }
@@ -117,6 +119,7 @@ mod tests {
             ("SOUK_RATE_LIMIT_AUTH", "20"),
             ("SOUK_RATE_LIMIT_AUTH", "0/15m"),
             ("SOUK_RATE_LIMIT_AUTH", "20/0s"),
+            ("SOUK_RATE_LIMIT_REGISTRATION", "many"),
             ("SOUK_PASSWORD_MEMORY", "7KiB"),
             ("SOUK_PASSWORD_MEMORY", "8TiB"),
             ("SOUK_PASSWORD_LANES", "0"),

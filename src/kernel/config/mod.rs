@@ -116,6 +116,8 @@ pub struct AccountsConfig {
     pub refresh_grace: Duration,
     /// Failed attempts to sign in from one address; None for any number.
     pub attempts: Option<Rate>,
+    /// Accounts opened from one address; None for any number.
+    pub registrations: Option<Rate>,
     /// Whether the accounts of the demo shop, whose passwords everybody knows, may sign in.
     pub demo: bool,
 }

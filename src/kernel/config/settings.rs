@@ -56,6 +56,7 @@ settings! {
     "SOUK_REFRESH_TOKEN_LIFE", "7d", "how long a session goes on unused";
     "SOUK_REFRESH_GRACE", "10s", "how long a client that lost the answer to a refresh may ask for it again";
     "SOUK_RATE_LIMIT_AUTH", "20/15m", "failed attempts to sign in from one address; `off` for any number";
+    "SOUK_RATE_LIMIT_REGISTRATION", "20/1h", "accounts opened from one address; `off` for any number";
     "SOUK_PASSWORD_MEMORY", "19MiB", "memory that hashing a password takes (argon2id)";
     "SOUK_PASSWORD_ITERATIONS", "2", "how often that memory is gone through; in production memory times iterations is 35MiB at least";
     "SOUK_PASSWORD_LANES", "1", "lanes of argon2id";

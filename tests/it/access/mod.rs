@@ -109,7 +109,11 @@ fn is_update() -> bool {
 
 /// A shop where signing in hundreds of times is nothing unusual.
 async fn quiet(shop: &Shop) -> Shop {
-    shop.beside(&[("SOUK_RATE_LIMIT_AUTH", "off")]).await
+    shop.beside(&[
+        ("SOUK_RATE_LIMIT_AUTH", "off"),
+        ("SOUK_RATE_LIMIT_REGISTRATION", "off"),
+    ])
+    .await
 }
 
 both! {

@@ -11,7 +11,9 @@ use souk::domain::context::Context;
 use souk::entity::audit_record;
 use souk::entity::product::ProductStatus;
 use souk::kernel::actor::{Actor, Origin, Role};
-use souk::kernel::id::{AuditRecordId, CategoryId, ProductId, ProductVariantId, SessionId, UserId};
+use souk::kernel::id::{
+    AuditRecordId, CartId, CartLineId, CategoryId, ProductId, ProductVariantId, SessionId, UserId,
+};
 
 use crate::support::{As, Shop, product, variant};
 
@@ -76,6 +78,9 @@ pub(super) struct World<'a> {
     category: CategoryId,
     record: AuditRecordId,
     entrances: Vec<(&'static str, Entrance)>,
+    /// The customers' carts, each with its one line.
+    carts: Vec<[String; 2]>,
+    guest_cart: String,
     number: AtomicU32,
 }
 
@@ -115,15 +120,22 @@ impl<'a> World<'a> {
             category,
             record,
             entrances: Vec::new(),
+            carts: Vec::new(),
+            guest_cart: String::new(),
             number: AtomicU32::new(0),
         };
         for name in ["ann", "bob", "stan", "ada"] {
             let entrance = world.enter(name).await;
             if name == "ann" || name == "bob" {
                 world.live_somewhere(&entrance).await;
+                let cart = world.fill_cart(Some(&entrance)).await;
+                world.carts.push(cart);
             }
             world.entrances.push((name, entrance));
         }
+        [world.guest_cart, _] = world.fill_cart(None).await;
+        // So that there is something to warn of.
+        shop.execute("UPDATE cart_line SET unit_price = 1").await.unwrap();
         shop.execute("UPDATE session SET ip_address = '203.0.113.9'")
             .await
             .unwrap();
@@ -174,6 +186,17 @@ impl<'a> World<'a> {
         );
     }
 
+    /// A cart with one thing in it; its id, and that of its line.
+    async fn fill_cart(&self, entrance: Option<&Entrance>) -> [String; 2] {
+        let create = "mutation($id: ID!) { cartCreate(input: {lines: [{variantId: $id, quantity: 1}]}) { cart { id lines { id } } } }";
+        let access = entrance.map(|entrance| entrance.access.as_str());
+        let variables = json!({"id": self.variants[0]});
+        let answer = self.shop.graphql_with(access, create, variables).await;
+        let cart = &answer["data"]["cartCreate"]["cart"];
+        [&cart["id"], &cart["lines"][0]["id"]]
+            .map(|id| id.as_str().unwrap_or_else(|| panic!("{answer}")).to_owned())
+    }
+
     async fn entrance(&self, name: &str, fresh: bool) -> Entrance {
         if fresh {
             return self.enter(name).await;
@@ -197,12 +220,16 @@ impl<'a> World<'a> {
         let target = self.entrance(owner, fresh).await;
         let user = self.users.iter().find(|(name, _)| *name == owner).unwrap().1;
         let (product, slug) = self.products[index];
+        let [cart, line] = self.carts[index].clone();
         self.send(
             column,
             document,
             fresh,
             &[
                 ("@AuditRecord", self.record.to_string()),
+                ("@CartLine", line),
+                ("@Cart", cart),
+                ("@GuestCart", self.guest_cart.clone()),
                 ("@Category", self.category.to_string()),
                 ("@ProductVariant", self.variants[index].clone()),
                 ("@Product", product.to_string()),
@@ -224,6 +251,9 @@ impl<'a> World<'a> {
             fresh,
             &[
                 ("@AuditRecord", AuditRecordId::new().to_string()),
+                ("@CartLine", CartLineId::new().to_string()),
+                ("@Cart", CartId::random().to_string()),
+                ("@GuestCart", self.guest_cart.clone()),
                 ("@Category", self.category.to_string()),
                 ("@ProductVariant", ProductVariantId::new().to_string()),
                 ("@Product", ProductId::new().to_string()),

@@ -2,15 +2,20 @@
 //!
 //! `@Product` stands for the id of a product: in the columns where a customer asks about something of his own or
 //! something public, that of one that is for sale; in the others, that of a draft. `@User` and `@Session` are a
-//! customer's own, and another customer's. `@n` is another number each time.
+//! customer's own, and another customer's; so are `@Cart` and `@CartLine`, and `@GuestCart` is nobody's. `@n` is another
+//! number each time.
 
 /// The field, a note when it is asked in several ways, and its arguments.
 pub(super) const ROOTS: &[(&str, &str, &str)] = &[
     ("Query.auditLog", "", "(first: 1)"),
+    ("Query.cart", "", "(id: \"@Cart\")"),
+    ("Query.cart", "guest", "(id: \"@GuestCart\")"),
     ("Query.categories", "", ""),
     ("Query.category", "", "(by: {id: \"@Category\"})"),
     ("Query.me", "", ""),
     ("Query.node", "AuditRecord", "(id: \"@AuditRecord\")"),
+    ("Query.node", "Cart", "(id: \"@Cart\")"),
+    ("Query.node", "CartLine", "(id: \"@CartLine\")"),
     ("Query.node", "Category", "(id: \"@Category\")"),
     ("Query.node", "Product", "(id: \"@Product\")"),
     ("Query.node", "ProductVariant", "(id: \"@ProductVariant\")"),
@@ -32,6 +37,26 @@ pub(super) const ROOTS: &[(&str, &str, &str)] = &[
         "(input: {email: \"new@n@example.com\", password: \"@password\", name: \"New\"})",
     ),
     ("Mutation.accountUpdate", "", "(input: {name: \"Renamed @n\"})"),
+    (
+        "Mutation.cartCreate",
+        "",
+        "(input: {lines: [{variantId: \"@ProductVariant\", quantity: 1}]})",
+    ),
+    (
+        "Mutation.cartLinesAdd",
+        "",
+        "(input: {cartId: \"@Cart\", lines: [{variantId: \"@ProductVariant\", quantity: 1}]})",
+    ),
+    (
+        "Mutation.cartLinesAdd",
+        "guest",
+        "(input: {cartId: \"@GuestCart\", lines: []})",
+    ),
+    (
+        "Mutation.cartLinesUpdate",
+        "",
+        "(input: {cartId: \"@Cart\", lines: [{lineId: \"@CartLine\", quantity: 1}]})",
+    ),
     (
         "Mutation.categoryCreate",
         "",
@@ -85,6 +110,8 @@ pub(super) const ROOTS: &[(&str, &str, &str)] = &[
 /// The types that `node` finds.
 pub(super) const NODES: &[&str] = &[
     "AuditRecord",
+    "Cart",
+    "CartLine",
     "Category",
     "Product",
     "ProductVariant",

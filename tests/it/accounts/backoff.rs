@@ -1,6 +1,7 @@
 //! How often signing in may be tried.
 
 use chrono::Duration;
+use souk::domain::accounts::register;
 
 use super::people::{OTHER_PASSWORD, PASSWORD, at, enter, home, outcome, rows, sign_up};
 use crate::support::Shop;
@@ -43,13 +44,13 @@ both! {
             }
             assert_eq!(outcome(&enter(&ctx, "ann@example.com", PASSWORD).await), "OK");
         }
-        assert_eq!(rows(shop, "sign_in_attempt WHERE failures > 0").await, 0, "at home neither the address nor the account counts");
+        assert_eq!(rows(shop, "sign_in_attempt WHERE counted > 0").await, 1, "she has registered: at home neither the address nor the account counts");
         // What others try from here is counted all the same: an account of one's own buys no guesses at another.
         for n in 0..3 {
             assert_eq!(outcome(&enter(&ctx, &format!("other{n}@example.com"), OTHER_PASSWORD).await), "InvalidCredentials");
         }
         assert_eq!(outcome(&enter(&ctx, "ann@example.com", PASSWORD).await), "OK");
-        assert_eq!(rows(shop, "sign_in_attempt WHERE failures = 3").await, 1);
+        assert_eq!(rows(shop, "sign_in_attempt WHERE counted = 3").await, 1);
     }
 
     async fn an_address_has_so_many_whatever_it_tries(shop: &Shop) {
@@ -97,6 +98,60 @@ both! {
         assert_eq!(outcome(&enter(&ctx, "ann@example.com", PASSWORD).await), "Throttled 3600s");
     }
 
+    async fn each_wait_is_recorded_once(shop: &Shop) {
+        sign_up(&home(shop), "ann@example.com").await;
+        let stranger = at(shop, "198.51.100.1", "Bot");
+        for email in ["ann@example.com", "eve@example.com", "nobody"] {
+            for _ in 0..2 {
+                while outcome(&enter(&stranger, email, OTHER_PASSWORD).await) == "InvalidCredentials" {}
+                for _ in 0..20 {
+                    assert!(outcome(&enter(&stranger, email, PASSWORD).await).starts_with("Throttled"));
+                }
+                shop.clock.advance(Duration::seconds(30));
+            }
+        }
+        let of = async |subject: &str| {
+            let sql = "SELECT action, CAST(COUNT(*) AS text) FROM audit_record WHERE subject LIKE";
+            let all = shop.rows(&format!("{sql} '{subject}' GROUP BY subject, action ORDER BY subject, action")).await;
+            all.into_iter().map(|row| format!("{} {}", row[0], row[1])).collect::<Vec<_>>()
+        };
+        let each = ["sessionCreateFailed 6", "signInThrottled 2"];
+        assert_eq!(of("user_%").await, ["accountRegister 1", each[0], each[1]]);
+        // What was typed is told apart, and not told.
+        assert_eq!(of("email_%").await, [each, each].concat());
+        let subjects = shop.rows("SELECT DISTINCT subject FROM audit_record WHERE subject LIKE 'email_%'").await;
+        assert!(subjects.len() == 2 && subjects.iter().all(|row| row[0].len() == 38 && !row[0].contains("eve")), "{subjects:?}");
+        let after = shop.rows("SELECT CAST(after AS text) FROM audit_record WHERE action = 'signInThrottled' ORDER BY id").await;
+        assert!(after[0][0].contains("accountFromAddress") && after[0][0].contains("2026-03-01T12:00:30Z"), "{after:?}");
+    }
+
+    async fn an_address_opens_so_many_accounts(shop: &Shop) {
+        let ctx = home(shop);
+        let open = async |ctx: &souk::domain::context::Context, email: &str, password: &str| {
+            let command = register::Register { email: email.to_owned(), password: password.into(), name: "Ann".to_owned() };
+            outcome(&register::register(ctx, &command).await)
+        };
+        for i in 0..20 {
+            // None of these is a new one.
+            assert_eq!(open(&ctx, "weak@example.com", "12345678").await, "WeakPassword");
+            if i > 0 {
+                assert_eq!(open(&ctx, "ann0@example.com", PASSWORD).await, "OK");
+            }
+            assert_eq!(open(&ctx, &format!("ann{i}@example.com"), PASSWORD).await, "OK");
+        }
+        shop.clock.advance(Duration::minutes(10));
+        for (email, password) in [("ann0@example.com", PASSWORD), ("ann0@example.com", OTHER_PASSWORD), ("new@example.com", PASSWORD)] {
+            assert_eq!(open(&ctx, email, password).await, "Throttled 3000s", "{email}");
+        }
+        assert_eq!(outcome(&enter(&ctx, "ann0@example.com", PASSWORD).await), "OK");
+        assert_eq!(open(&at(shop, "198.51.100.1", "Browser"), "new@example.com", PASSWORD).await, "OK");
+        let free = shop.beside(&[("SOUK_RATE_LIMIT_REGISTRATION", "off")]).await;
+        assert_eq!(open(&home(&free), "newer@example.com", PASSWORD).await, "OK");
+        free.close().await;
+        shop.clock.advance(Duration::minutes(50));
+        assert_eq!(open(&ctx, "newest@example.com", PASSWORD).await, "OK");
+    }
+
     async fn old_counts_go(shop: &Shop) {
         let ctx = home(shop);
         sign_up(&ctx, "ann@example.com").await;
@@ -104,10 +159,10 @@ both! {
             let stranger = at(shop, &format!("198.51.100.{i}"), "Bot");
             enter(&stranger, &format!("x{i}@example.com"), OTHER_PASSWORD).await.unwrap_err();
         }
-        assert_eq!(rows(shop, "sign_in_attempt WHERE failures > 0").await, 90);
+        assert_eq!(rows(shop, "sign_in_attempt WHERE counted > 0").await, 91);
         shop.clock.advance(Duration::hours(49));
         enter(&ctx, "ann@example.com", PASSWORD).await.unwrap();
         // Those of this attempt are left, with nothing counted.
-        assert_eq!(rows(shop, "sign_in_attempt").await, rows(shop, "sign_in_attempt WHERE failures = 0").await);
+        assert_eq!(rows(shop, "sign_in_attempt").await, rows(shop, "sign_in_attempt WHERE counted = 0").await);
     }
 }

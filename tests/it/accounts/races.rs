@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use secrecy::ExposeSecret as _;
-use souk::domain::accounts::{refresh, register, sign_in};
+use souk::domain::accounts::{backoff, refresh, register, sign_in};
 use souk::kernel::error::Error;
 
 use super::people::{OTHER_PASSWORD, PASSWORD, at, enter, go_on, home, outcome, rows, sign_up};
@@ -76,6 +76,68 @@ both! {
         other.close().await;
     }
 
+    async fn forty_guesses_at_once_from_one_address_are_twenty(shop: &Shop) {
+        let other = shop.beside(&[]).await;
+        sign_up(&home(shop), "ann@example.com").await;
+        let guesses = (0..40).map(|i| {
+            let ctx = at(if i % 2 == 0 { shop } else { &other }, "198.51.100.1", "Browser");
+            let email = if i % 8 == 0 { "ann@example.com".to_owned() } else { format!("nobody{i}@example.com") };
+            tokio::spawn(async move { sign_in::sign_in(&ctx, &email, &OTHER_PASSWORD.into()).await })
+        });
+        let outcomes: Vec<_> = join_all(guesses).await.into_iter().map(Result::unwrap).collect();
+        let told = |code: &str| outcomes.iter().filter(|result| outcome(result) == code).count();
+        assert_eq!((told("InvalidCredentials"), told("Throttled 900s")), (20, 20));
+        other.close().await;
+    }
+
+    async fn who_is_right_waits_for_nobodys_failures(shop: &Shop) {
+        let other = shop.beside(&[]).await;
+        let emails: Vec<_> = (0..30).map(|i| format!("ann{i}@example.com")).collect();
+        for (i, email) in emails.iter().enumerate() {
+            sign_up(&at(shop, &format!("192.0.2.{i}"), "Browser"), email).await;
+        }
+        let everybody = emails.iter().map(String::as_str);
+        let one = std::iter::repeat_n("ann0@example.com", 8);
+        for (address, all) in [("198.51.100.1", everybody.collect::<Vec<_>>()), ("198.51.100.2", one.collect())] {
+            let count = all.len();
+            let entries = all.into_iter().enumerate().map(|(i, email)| {
+                let ctx = at(if i % 2 == 0 { shop } else { &other }, address, "Browser");
+                let email = email.to_owned();
+                tokio::spawn(async move { sign_in::sign_in(&ctx, &email, &PASSWORD.into()).await })
+            });
+            let outcomes: Vec<_> = join_all(entries).await.iter().map(|entry| outcome(entry.as_ref().unwrap())).collect();
+            assert_eq!(outcomes, vec!["OK"; count]);
+        }
+        assert_eq!(rows(shop, "sign_in_attempt WHERE counted > 0").await, emails.len(), "that they have registered counts");
+        other.close().await;
+    }
+
+    async fn what_a_dead_process_left_holds_nobody_up_for_good(shop: &Shop) {
+        sign_up(&home(shop), "ann@example.com").await;
+        for _ in 0..5 {
+            backoff::begin(&home(shop), "ann@example.com").await.unwrap();
+        }
+        assert_eq!(outcome(&enter(&home(shop), "ann@example.com", PASSWORD).await), "Throttled 1s");
+        // Nobody knows that they did not fail.
+        shop.clock.advance(chrono::Duration::seconds(60));
+        assert_eq!(outcome(&enter(&home(shop), "ann@example.com", OTHER_PASSWORD).await), "InvalidCredentials");
+        assert_eq!(outcome(&enter(&home(shop), "ann@example.com", PASSWORD).await), "Throttled 60s");
+    }
+
+    async fn of_many_who_register_at_once_no_more_than_the_limit_do(shop: &Shop) {
+        let few = shop.beside(&[("SOUK_RATE_LIMIT_REGISTRATION", "3/1h")]).await;
+        let attempts = (0..10).map(|i| {
+            let ctx = home(&few);
+            let command = register::Register { email: format!("ann{i}@example.com"), password: PASSWORD.into(), name: "Ann".to_owned() };
+            tokio::spawn(async move { register::register(&ctx, &command).await })
+        });
+        let outcomes: Vec<_> = join_all(attempts).await.into_iter().map(Result::unwrap).collect();
+        let told = |code: &str| outcomes.iter().filter(|result| outcome(result) == code).count();
+        assert_eq!((told("OK"), told("Throttled 3600s")), (3, 7));
+        assert_eq!(rows(shop, "user_account").await, 3);
+        few.close().await;
+    }
+
     async fn who_finds_the_queue_full_may_come_again(shop: &Shop) {
         let busy = shop.beside(&[("SOUK_PASSWORD_MEMORY", "32MiB"), ("SOUK_PASSWORD_THREADS", "1"), ("SOUK_PASSWORD_QUEUE", "1")]).await;
         sign_up(&home(shop), "ann@example.com").await;
@@ -88,9 +150,9 @@ both! {
         assert!((1..12).contains(&refused), "{refused}");
         assert_eq!(outcomes.iter().filter(|result| outcome(result) == "InvalidCredentials").count(), 12 - refused);
         // What was not looked at was no attempt.
-        let counted = shop.rows("SELECT CAST(COALESCE(SUM(failures), 0) AS text) FROM sign_in_attempt").await;
-        let kinds = 3;
-        assert_eq!(counted[0][0].parse::<usize>().unwrap(), (12 - refused) * kinds);
+        let counted = shop.rows("SELECT CAST(COALESCE(SUM(counted), 0) AS text) FROM sign_in_attempt").await;
+        let (kinds, registered) = (3, 1);
+        assert_eq!(counted[0][0].parse::<usize>().unwrap(), (12 - refused) * kinds + registered);
         assert_eq!(outcome(&enter(&home(&busy), "ann@example.com", PASSWORD).await), "OK");
         busy.close().await;
     }

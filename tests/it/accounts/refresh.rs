@@ -41,6 +41,33 @@ both! {
         assert!(rows(shop, "refresh_token").await < 8);
     }
 
+    async fn a_session_goes_on_so_often_within_an_hour(shop: &Shop) {
+        let ctx = home(shop);
+        let mut token = sign_up(&ctx, "ann@example.com").await.refresh.token;
+        let other = enter(&ctx, "ann@example.com", PASSWORD).await.unwrap().refresh.token;
+        for _ in 0..120 {
+            shop.clock.advance(Duration::seconds(10));
+            token = go_on(&ctx, &token).await.unwrap().refresh.token;
+        }
+        assert_eq!(outcome(&go_on(&ctx, &token).await), "Throttled 2400s");
+        assert_eq!(outcome(&go_on(&ctx, &other).await), "OK");
+        let short = shop.beside(&[("SOUK_ACCESS_TOKEN_LIFE", "1m")]).await;
+        short.clock.advance(Duration::seconds(1200));
+        assert_eq!(outcome(&go_on(&home(&short), &token).await), "OK");
+        short.close().await;
+    }
+
+    async fn who_comes_too_often_has_not_used_the_token(shop: &Shop) {
+        let ctx = home(shop);
+        let mut token = sign_up(&ctx, "ann@example.com").await.refresh.token;
+        for _ in 0..120 {
+            token = go_on(&ctx, &token).await.unwrap().refresh.token;
+        }
+        assert_eq!(outcome(&go_on(&ctx, &token).await), "Throttled 3600s");
+        shop.clock.advance(Duration::hours(1));
+        assert_eq!(outcome(&go_on(&ctx, &token).await), "OK");
+    }
+
     async fn people_of_the_demo_shop_do_not_go_on_in_production(shop: &Shop) {
         let who = sign_up(&home(shop), "ann@demo.souk.example").await;
         let production = shop.beside(&[("SOUK_ENV", "production"), ("SOUK_PASSWORD_MEMORY", "19MiB")]).await;

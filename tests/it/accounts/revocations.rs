@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use secrecy::ExposeSecret as _;
 use souk::kernel::actor::Role;
 use souk::kernel::id::SessionId;
 use tokio::time::{Instant, sleep};
 
+use super::people;
 use crate::support::{Server, Shop, user_of};
 
 const ASK: &str = r#"{"query": "{ __typename }"}"#;
@@ -107,6 +109,28 @@ both! {
         assert!(!admits(&server, &shop.token_of("ann", Role::Customer)).await);
         assert!(!admits(&server, &shop.token_of("ben", Role::Customer)).await);
         server.stop().await;
+    }
+
+    async fn people_of_the_demo_shop_are_signed_out_where_it_is_not_open(shop: &Shop) {
+        let mut tokens = Vec::new();
+        for email in ["ann@example.com", "ann@xdemo.souk.example", "admin@demo.souk.example", "eve@staff.demo.souk.example"] {
+            let who = people::sign_up(&people::home(shop), email).await;
+            tokens.push(who.access.token.expose_secret().to_owned());
+        }
+        let development = shop.serve(&[]).await;
+        for token in &tokens {
+            assert!(admits(&development, token).await);
+        }
+        let production = shop.serve(&[("SOUK_ENV", "production"), ("SOUK_PASSWORD_MEMORY", "19MiB")]).await;
+        for (token, admitted) in tokens.iter().zip([true, true, false, false]) {
+            assert_eq!(admits(&production, token).await, admitted);
+        }
+        production.stop().await;
+        development.stop().await;
+        let sql = "SELECT COALESCE(revoke_reason, 'none') FROM session ORDER BY created_at, id";
+        assert_eq!(shop.rows(sql).await.concat(), ["none", "none", "NO_DEMO", "NO_DEMO"]);
+        let actors = shop.rows("SELECT actor FROM audit_record WHERE action = 'sessionRevokeAll'").await;
+        assert_eq!(actors, [["system"], ["system"]]);
     }
 
     /// A commit is seen later than its time says, and another server's clock may be late.

@@ -130,6 +130,9 @@ fn sign_in() -> Vec<Row> {
     );
     rows.extend(["", "wrong-password"].map(|text| row(password, text, mismatch)));
     rows.push(row(password, "x".repeat(100_000), mismatch));
+    // Before the password is looked at; a cart that is not there is no reason to refuse.
+    rows.push(row("input.cartId", true, WrongType));
+    rows.extend(["", "cart", "@mug", "cart_\u{0}"].map(|text| row("input.cartId", text, BadArgument)));
     rows
 }
 

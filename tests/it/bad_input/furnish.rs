@@ -8,9 +8,10 @@ use souk::domain::accounts::register::{Register, register};
 use souk::domain::accounts::session::open_in_txn;
 use souk::domain::audit;
 use souk::domain::context::Context;
+use souk::entity::product::ProductStatus;
 use souk::entity::user_account::{self, UserRole};
 use souk::kernel::actor::{Actor, Origin};
-use souk::kernel::id::{CategoryId, ProductId, ProductVariantId, SessionId, UserId};
+use souk::kernel::id::{CartId, CartLineId, CategoryId, ProductId, ProductVariantId, SessionId, UserId};
 use souk::kernel::page::{Cursor, SortKey};
 
 use super::accounts;
@@ -43,6 +44,7 @@ pub(super) async fn furnish(shop: &Shop) -> Vec<(&'static str, String)> {
     let back = "mutation($id: ID!) { inventoryAdjust(input: {variantId: $id, delta: -1, reason: \"lost\", idempotencyKey: \"other\"}) { userErrors { code } } }";
     shop.data(As::Staff, back, json!({"id": id(0)})).await;
     let people = people(shop).await;
+    let carts = carts(shop, &id(1)).await;
     let text = |text: &str| SortKey::Text(text.to_owned());
     let cursor = |sort: &str, key: SortKey| {
         Cursor {
@@ -82,7 +84,25 @@ pub(super) async fn furnish(shop: &Shop) -> Vec<(&'static str, String)> {
             cursor("CREATED_AT ASC", time("-200000-01-01T00:00:00Z")),
         ),
     ];
-    goods.into_iter().chain(people).collect()
+    goods.into_iter().chain(people).chain(carts).collect()
+}
+
+/// A cart of whoever asks, with one of this variant.
+async fn carts(shop: &Shop, variant: &str) -> [(&'static str, String); 5] {
+    let draft = shop.add(product("Draft").status(ProductStatus::Draft)).await;
+    let query = format!("{{ product(by: {{id: \"{draft}\"}}) {{ variants {{ id }} }} }}");
+    let draft = shop.data(As::Staff, &query, json!({})).await;
+    let create = "mutation($id: ID!) { cartCreate(input: {lines: [{variantId: $id, quantity: 1}]}) { cart { id lines { id } } } }";
+    let made = shop.data(As::Admin, create, json!({ "id": variant })).await;
+    let cart = &made["cartCreate"]["cart"];
+    [
+        ("@draftVariant", &draft["product"]["variants"][0]["id"]),
+        ("@cart", &cart["id"]),
+        ("@cartLine", &cart["lines"][0]["id"]),
+        ("@noCart", &json!(CartId::random().to_string())),
+        ("@noCartLine", &json!(CartLineId::new().to_string())),
+    ]
+    .map(|(name, id)| (name, id.as_str().unwrap().to_owned()))
 }
 
 /// Whoever asks, with an account, the session that asks and another one; and somebody else.

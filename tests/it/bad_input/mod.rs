@@ -4,6 +4,7 @@
 //! inside, and nothing has changed.
 
 mod accounts;
+mod carts;
 mod case;
 mod coverage;
 mod documents;
@@ -27,6 +28,7 @@ fn operations() -> Vec<Operation> {
     [
         queries::operations(),
         mutations::operations(),
+        carts::operations(),
         accounts::operations(),
     ]
     .into_iter()
@@ -272,6 +274,8 @@ async fn state(shop: &Shop) -> Vec<Vec<Vec<String>>> {
         ("inventory_level", "CAST(on_hand AS text), CAST(reserved AS text)"),
         ("inventory_movement", "reason, actor, CAST(on_hand_delta AS text)"),
         ("idempotency_key", "key, fingerprint"),
+        ("cart", "currency, CAST(updated_at AS text)"),
+        ("cart_line", "CAST(quantity AS text), CAST(unit_price AS text)"),
         ("user_account", "email, name, role, password_hash"),
         ("user_address", "name, line1"),
         ("session", "COALESCE(revoke_reason, 'goes on')"),

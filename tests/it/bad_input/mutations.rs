@@ -138,7 +138,7 @@ fn prices(path: &'static str) -> Vec<Row> {
 }
 
 /// The id of something that must be there.
-fn ids(path: &'static str, other: &'static str, gone: &'static str) -> Vec<Row> {
+pub(super) fn ids(path: &'static str, other: &'static str, gone: &'static str) -> Vec<Row> {
     let mut rows = references(path, other, gone);
     rows.extend([
         row(path, MISSING, WrongType),

@@ -15,9 +15,12 @@
 //! SQLite needs nothing. For PostgreSQL the tests start a server of their own when its programs are
 //! installed; see [`cluster`].
 
+mod books;
+pub(crate) mod buyer;
 mod cluster;
 mod database;
 mod goods;
+pub(crate) mod process;
 mod shop;
 
 pub(crate) use database::{Kind, TestDatabase};

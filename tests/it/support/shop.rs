@@ -16,12 +16,12 @@ use serde_json::{Value, json};
 use souk::app::App;
 use souk::domain::catalog::insert::{NewProduct, insert_products};
 use souk::domain::catalog::shelves::insert_category;
-use souk::domain::context::Platform;
+use souk::domain::context::{Context, Platform};
 use souk::entity::user_account;
 use souk::infra::db::Db;
 use souk::infra::gateways::Gateways;
 use souk::infra::token::Holder;
-use souk::kernel::actor::{Actor, Role};
+use souk::kernel::actor::{Actor, Origin, Role};
 use souk::kernel::clock::{Clock as _, ManualClock};
 use souk::kernel::config::{Config, Source};
 use souk::kernel::id::{CategoryId, ProductId, SessionId, UserId};
@@ -291,6 +291,17 @@ impl Shop {
         let changed = txn.execute_unprepared(sql).await?.rows_affected();
         txn.commit().await?;
         Ok(changed)
+    }
+
+    /// Whoever does the work that nobody waits for.
+    pub(crate) fn system(&self) -> Context {
+        Context::writing(Actor::System, Origin::default(), Arc::clone(&self.platform))
+    }
+
+    /// # Panics
+    /// When the books do not balance.
+    pub(crate) async fn balance(&self) {
+        super::books::balance(self.db()).await;
     }
 
     /// Rows of a query whose columns are all text.

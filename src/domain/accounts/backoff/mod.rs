@@ -1,0 +1,398 @@
+//! How often signing in may be tried: few enough times that nobody guesses, and never so that a stranger keeps somebody
+//! out of their own account where they usually are.
+//!
+//! An attempt begins before the password is looked at, and is *in flight* until it is known whether it failed. What is in
+//! flight and what has failed are together never more than may fail, so that a hundred at once get no further than one
+//! after the other. Who is stopped by failures is told how long to wait; who is stopped only by what is in flight
+//! waits here for a moment, since most of that will turn out right. Counts are kept under hashes of what they are about:
+//!
+//! * of an account from one address: after five the wait grows from half a minute to a quarter of an hour;
+//! * of an address, whatever it tries where it is not known (`SOUK_RATE_LIMIT_AUTH`);
+//! * of an account, from all addresses where its owner has not been lately: a hundred an hour;
+//! * of the accounts opened from an address, which are no failures but bounded alike (`SOUK_RATE_LIMIT_REGISTRATION`).
+//!
+//! Accounts that do not exist are counted alike. What is refused here is not counted, so the waits end.
+
+mod known;
+mod rule;
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{LockBehavior, LockType, OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, QueryTrait as _, Select,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use known::is_known;
+use rule::{FORGOTTEN, FROM_STRANGERS, Rule, Stop, take_out};
+
+use super::identity;
+use crate::domain::audit::record::{Deed, record};
+use crate::domain::context::Context;
+use crate::entity::sign_in_attempt::{self, InFlight, Model};
+use crate::infra::secret::digest;
+use crate::kernel::clock::jittered;
+use crate::kernel::error::{Error, Result};
+
+/// How many counts that nobody needs any more go with each success.
+const CLEARED: u64 = 100;
+
+/// How long somebody waits for what is in flight, and between two looks at it: ever longer, so that thousands who wait
+/// keep the database from nothing else.
+const PATIENCE: Duration = Duration::from_secs(5);
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(400);
+/// When to come again for whoever waited in vain: by then what was in flight has come down.
+const SOON: Duration = Duration::from_secs(1);
+
+/// An attempt that has begun. Whoever has one tells how it ended: by [`forgive`], [`opened`], [`fail`] or [`take_back`].
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    id: Uuid,
+    account: String,
+    /// By their keys: everybody locks in the same order, so nobody waits in a circle.
+    counts: Vec<Count>,
+}
+
+impl Attempt {
+    /// The key of the account that it is of, whether there is such an account or not.
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+}
+
+/// One of the counts that an attempt is part of.
+#[derive(Clone, Debug)]
+struct Count {
+    key: String,
+    of: Of,
+    rule: Rule,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    AccountFromAddress,
+    Address,
+    Account,
+    Registrations,
+}
+
+impl Of {
+    /// As the audit log writes it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::AccountFromAddress => "accountFromAddress",
+            Self::Address => "address",
+            Self::Account => "account",
+            Self::Registrations => "registrations",
+        }
+    }
+}
+
+/// Begins an attempt on the account with this key, from where the caller is.
+///
+/// # Errors
+/// Throttled, with how long to wait.
+pub async fn begin(ctx: &Context, account: &str) -> Result<Attempt> {
+    let counts = counts(ctx, account).await?;
+    begin_when_there_is_room(ctx, account, counts).await
+}
+
+/// The same, when the account may turn out to be a new one. Whether it does is not asked here: a limit that only new
+/// accounts ran into would tell which ones there are.
+///
+/// # Errors
+/// Throttled, with how long to wait.
+pub async fn begin_registration(ctx: &Context, account: &str) -> Result<Attempt> {
+    let mut counts = counts(ctx, account).await?;
+    if let Some(rate) = ctx.platform.accounts.registrations {
+        counts.push(Count {
+            key: digest(&format!("registrations {}", ctx.origin.network())),
+            of: Of::Registrations,
+            rule: Rule::Within(rate),
+        });
+    }
+    begin_when_there_is_room(ctx, account, counts).await
+}
+
+async fn counts(ctx: &Context, account: &str) -> Result<Vec<Count>> {
+    let network = ctx.origin.network();
+    let count = |of, about: &str, rule| Count {
+        key: digest(about),
+        of,
+        rule,
+    };
+    let pair = format!("pair {network} {account}");
+    let mut counts = vec![count(Of::AccountFromAddress, &pair, Rule::Growing)];
+    if is_known(ctx, account).await? {
+        // Where the owner usually is, neighbours who try other accounts have no say either.
+        return Ok(counts);
+    }
+    if let Some(rate) = ctx.platform.accounts.attempts {
+        counts.push(count(
+            Of::Address,
+            &format!("address {network}"),
+            Rule::Within(rate),
+        ));
+    }
+    let rule = Rule::Within(FROM_STRANGERS);
+    counts.push(count(Of::Account, &format!("account {account}"), rule));
+    Ok(counts)
+}
+
+async fn begin_when_there_is_room(ctx: &Context, account: &str, mut counts: Vec<Count>) -> Result<Attempt> {
+    counts.sort_by(|one, other| one.key.cmp(&other.key));
+    let attempt = Attempt {
+        id: Uuid::new_v4(),
+        account: account.to_owned(),
+        counts,
+    };
+    if has_begun(ctx, &attempt).await? {
+        return Ok(attempt);
+    }
+    let _place = ctx.platform.passwords.place_to_wait()?;
+    let (mut waited, mut pause) = (Duration::ZERO, FIRST_PAUSE);
+    while waited < PATIENCE {
+        tokio::time::sleep(jittered(pause)).await;
+        waited += pause;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        // Looked at without a lock, which those who could make room would wait for.
+        let rows = find(&attempt).all(ctx.db().fresh()).await?;
+        if outcome(&attempt, rows, ctx.now())?.is_in_flight() {
+            continue;
+        }
+        if has_begun(ctx, &attempt).await? {
+            return Ok(attempt);
+        }
+    }
+    Err(Error::Throttled { retry_after: SOON })
+}
+
+/// What would come of an attempt, and the counts as they then are.
+struct Outcome {
+    rows: Vec<Model>,
+    /// Which counts stop it, and until when.
+    stops: Vec<(Of, String, DateTime<Utc>)>,
+    in_flight: bool,
+}
+
+impl Outcome {
+    /// Whether nothing stops it but what may turn out right.
+    fn is_in_flight(&self) -> bool {
+        self.stops.is_empty() && self.in_flight
+    }
+}
+
+fn outcome(attempt: &Attempt, mut rows: Vec<Model>, now: DateTime<Utc>) -> Result<Outcome> {
+    let (mut stops, mut in_flight) = (Vec::new(), false);
+    for count in &attempt.counts {
+        // One that is not there yet stops nobody.
+        let Some(row) = rows.iter_mut().find(|row| row.key == count.key) else {
+            continue;
+        };
+        match count.rule.begin(row, attempt.id, now) {
+            Ok(()) => {}
+            Err(Stop::Until(until)) => stops.push((count.of, count.key.clone(), until)),
+            Err(Stop::InFlight) => in_flight = true,
+        }
+    }
+    Ok(Outcome {
+        rows,
+        stops,
+        in_flight,
+    })
+}
+
+/// Begins the attempt, unless it has to wait for others.
+async fn has_begun(ctx: &Context, attempt: &Attempt) -> Result<bool> {
+    let now = ctx.now();
+    let txn = ctx.db().begin().await?;
+    insert(&txn, attempt, now).await?;
+    let outcome = outcome(attempt, lock(&txn, attempt).await?, now)?;
+    if outcome.is_in_flight() {
+        return Ok(false);
+    }
+    let Some(until) = outcome.stops.iter().map(|(_, _, until)| *until).max() else {
+        write(&txn, &outcome.rows).await?;
+        txn.commit().await?;
+        return Ok(true);
+    };
+    tell(txn, ctx, attempt, outcome).await?;
+    let retry_after = (until - now).to_std().map_err(Error::internal)?;
+    Err(Error::Throttled { retry_after })
+}
+
+/// Records that somebody has to wait: once for each wait, however often they ask meanwhile, or asking would fill the log.
+async fn tell(txn: DatabaseTransaction, ctx: &Context, attempt: &Attempt, outcome: Outcome) -> Result<()> {
+    let Outcome { mut rows, stops, .. } = outcome;
+    let mut told = Vec::new();
+    for (of, key, until) in stops {
+        let row = rows.iter_mut().find(|row| row.key == key);
+        if let Some(row) = row.filter(|row| row.throttled_until < Some(until)) {
+            row.throttled_until = Some(until);
+            told.push(json!({"limit": of.name(), "until": until}));
+        }
+    }
+    if told.is_empty() {
+        return Ok(());
+    }
+    // Not those that let it begin: it has not.
+    for row in &mut rows {
+        take_out(row, attempt.id);
+    }
+    write(&txn, &rows).await?;
+    let user = identity::find(&txn, ctx, &attempt.account).await?;
+    let subject = identity::subject(ctx, user.as_ref(), &attempt.account)?;
+    for after in told {
+        let deed = Deed {
+            action: "signInThrottled",
+            subject: Some(subject.clone()),
+            after: Some(after),
+            ..Deed::default()
+        };
+        record(&txn, ctx, deed).await?;
+    }
+    txn.commit().await?;
+    Ok(())
+}
+
+/// The password was right: the attempt was none. The account may be tried from here as if it never had been.
+pub async fn forgive(txn: &DatabaseTransaction, attempt: &Attempt, now: DateTime<Utc>) -> Result<()> {
+    end(txn, attempt, |count, row| {
+        take_out(row, attempt.id);
+        if count.of == Of::AccountFromAddress {
+            row.counted = 0;
+        }
+    })
+    .await?;
+    clear(txn, now).await
+}
+
+/// It opened an account, of which there is a limit.
+pub async fn opened(txn: &DatabaseTransaction, attempt: &Attempt, now: DateTime<Utc>) -> Result<()> {
+    end(txn, attempt, |count, row| match count.of {
+        Of::Registrations => count.rule.fail(row, attempt.id, now),
+        Of::AccountFromAddress | Of::Address | Of::Account => {
+            take_out(row, attempt.id);
+        }
+    })
+    .await?;
+    clear(txn, now).await
+}
+
+/// The password was wrong.
+pub async fn fail(txn: &DatabaseTransaction, attempt: &Attempt, now: DateTime<Utc>) -> Result<()> {
+    end(txn, attempt, |count, row| match count.of {
+        Of::AccountFromAddress | Of::Address | Of::Account => count.rule.fail(row, attempt.id, now),
+        Of::Registrations => {
+            take_out(row, attempt.id);
+        }
+    })
+    .await
+}
+
+/// It was never found out whether the password was right.
+pub async fn take_back(ctx: &Context, attempt: &Attempt) -> Result<()> {
+    let txn = ctx.db().begin().await?;
+    end(&txn, attempt, |_, row| {
+        take_out(row, attempt.id);
+    })
+    .await?;
+    txn.commit().await?;
+    Ok(())
+}
+
+async fn end(
+    txn: &DatabaseTransaction,
+    attempt: &Attempt,
+    change: impl Fn(&Count, &mut Model),
+) -> Result<()> {
+    let mut rows = lock(txn, attempt).await?;
+    for row in &mut rows {
+        if let Some(count) = attempt.counts.iter().find(|count| count.key == row.key) {
+            change(count, row);
+        }
+    }
+    write(txn, &rows).await
+}
+
+/// Makes the rows that are not there yet, and locks all: one that was only looked at could be cleared away before
+/// it is locked.
+async fn insert(txn: &DatabaseTransaction, attempt: &Attempt, now: DateTime<Utc>) -> Result<()> {
+    let rows = attempt.counts.iter().map(|count| sign_in_attempt::ActiveModel {
+        key: Set(count.key.clone()),
+        counted: Set(0),
+        since: Set(now),
+        last_at: Set(now),
+        in_flight: Set(InFlight::default()),
+        throttled_until: Set(None),
+    });
+    let keep = OnConflict::column(sign_in_attempt::Column::Key)
+        .update_column(sign_in_attempt::Column::Key)
+        .to_owned();
+    sign_in_attempt::Entity::insert_many(rows)
+        .on_conflict(keep)
+        .exec_without_returning(txn)
+        .await?;
+    Ok(())
+}
+
+fn find(attempt: &Attempt) -> Select<sign_in_attempt::Entity> {
+    let keys = attempt.counts.iter().map(|count| count.key.clone());
+    sign_in_attempt::Entity::find()
+        .filter(sign_in_attempt::Column::Key.is_in(keys))
+        .order_by_asc(sign_in_attempt::Column::Key)
+}
+
+async fn lock(txn: &DatabaseTransaction, attempt: &Attempt) -> Result<Vec<Model>> {
+    Ok(find(attempt).lock_exclusive().all(txn).await?)
+}
+
+async fn write(txn: &DatabaseTransaction, rows: &[Model]) -> Result<()> {
+    use sign_in_attempt::Column;
+
+    let rows = rows.iter().map(|row| sign_in_attempt::ActiveModel {
+        key: Set(row.key.clone()),
+        counted: Set(row.counted),
+        since: Set(row.since),
+        last_at: Set(row.last_at),
+        in_flight: Set(row.in_flight.clone()),
+        throttled_until: Set(row.throttled_until),
+    });
+    let replace = OnConflict::column(Column::Key)
+        .update_columns([
+            Column::Counted,
+            Column::Since,
+            Column::LastAt,
+            Column::InFlight,
+            Column::ThrottledUntil,
+        ])
+        .to_owned();
+    sign_in_attempt::Entity::insert_many(rows)
+        .on_conflict(replace)
+        .exec_without_returning(txn)
+        .await?;
+    Ok(())
+}
+
+/// Deletes what has no effect any more and nobody holds.
+async fn clear(txn: &DatabaseTransaction, now: DateTime<Utc>) -> Result<()> {
+    use sign_in_attempt::Column;
+
+    let old = sign_in_attempt::Entity::find()
+        .select_only()
+        .column(Column::Key)
+        .filter(Column::LastAt.lt(now - FORGOTTEN - FORGOTTEN))
+        .limit(CLEARED)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .into_query();
+    sign_in_attempt::Entity::delete_many()
+        .filter(Column::Key.in_subquery(old))
+        .exec(txn)
+        .await?;
+    Ok(())
+}

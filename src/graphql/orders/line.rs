@@ -1,0 +1,86 @@
+//! What was ordered of one variant, as clients see it.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object};
+
+use super::order::in_currency;
+use crate::entity::{order_line, shop_order};
+use crate::graphql::catalog::ProductVariant;
+use crate::graphql::context::ContextExt as _;
+use crate::graphql::error::Result;
+use crate::graphql::loaders::{ProductById, VariantById};
+use crate::graphql::money::Money;
+
+/// A line, around its row.
+#[derive(Clone, Debug)]
+pub struct OrderLine {
+    row: Arc<order_line::Model>,
+    currency: String,
+}
+
+impl OrderLine {
+    pub fn new(row: Arc<order_line::Model>, order: &shop_order::Model) -> Self {
+        Self {
+            row,
+            currency: order.currency.clone(),
+        }
+    }
+}
+
+/// What was ordered of one variant, as it was called and cost when the order was placed.
+#[Object]
+impl OrderLine {
+    /// Identifies the line for good, e.g. `order_line_01kb…`.
+    pub async fn id(&self) -> ID {
+        self.row.id.to_string().into()
+    }
+
+    /// What the product was called.
+    async fn product_name(&self) -> &str {
+        &self.row.product_name
+    }
+
+    /// What the variant was called.
+    async fn variant_title(&self) -> &str {
+        &self.row.variant_title
+    }
+
+    /// The article number that it had; null when it had none.
+    async fn sku(&self) -> Option<&str> {
+        self.row.sku.as_deref()
+    }
+
+    /// How many were ordered.
+    async fn quantity(&self) -> i32 {
+        self.row.quantity
+    }
+
+    /// How many of them were sent.
+    async fn fulfilled_quantity(&self) -> i32 {
+        self.row.fulfilled_quantity
+    }
+
+    /// What one cost.
+    async fn unit_price(&self) -> Result<Money> {
+        in_currency(self.row.unit_price, &self.currency)
+    }
+
+    /// What all of them cost.
+    async fn line_total(&self) -> Result<Money> {
+        in_currency(self.row.line_total, &self.currency)
+    }
+
+    /// The variant as it is today; null once it is deleted, or no longer for sale.
+    async fn variant(&self, ctx: &Context<'_>) -> Result<Option<ProductVariant>> {
+        let Some(id) = self.row.variant_id else {
+            return Ok(None);
+        };
+        let loaders = ctx.loaders()?;
+        let Some(row) = loaders.load_one(VariantById(id)).await? else {
+            return Ok(None);
+        };
+        let product = loaders.load_one(ProductById(row.product_id)).await?;
+        Ok(product.map(|product| ProductVariant::new(row, product)))
+    }
+}

@@ -1,0 +1,67 @@
+//! The binary as a process of its own, that can be killed.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// A running `souk serve`; killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) address: String,
+}
+
+/// The binary, with nothing of this environment.
+pub(crate) fn souk(folder: &Path, database: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_souk"));
+    command
+        .current_dir(folder)
+        .env_clear()
+        .env("DATABASE_URL", database)
+        .env("SOUK_JWT_SECRET", "0e1c87b3a95d42f6b8d7c1e05f3a2946")
+        .env("SOUK_LOG", "error")
+        .stdin(Stdio::null());
+    command
+}
+
+/// A port that nobody listens on.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+impl Process {
+    /// Starts on this port, and returns once it listens.
+    pub(crate) fn serve(folder: &Path, database: &str, port: u16, settings: &[(&str, &str)]) -> Self {
+        let address = format!("127.0.0.1:{port}");
+        let mut child = souk(folder, database)
+            .arg("serve")
+            .env("SOUK_LISTEN", &address)
+            .envs(settings.iter().copied())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        assert!(
+            line.starts_with("GraphiQL: "),
+            "it says {line:?} and not where it listens"
+        );
+        Self { child, address }
+    }
+
+    /// SIGKILL: nothing can be done about it.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have been killed already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
