@@ -7,23 +7,25 @@ use std::sync::{Arc, Mutex};
 use sea_orm::{
     ActiveValue::Set, ConnectionTrait as _, EntityTrait as _, QueryTrait as _, Statement, TryGetable as _,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use souk::domain::accounts::list as users;
 use souk::domain::audit::list::{self as records, AuditFilter};
+use souk::domain::carts::forget::forget_idle;
+use souk::domain::carts::take_over::take_over;
 use souk::domain::catalog::listing::{CategoryRef, Listing, ProductFilter, Sort, SortField};
 use souk::domain::context::Context;
 use souk::entity::audit_record;
 use souk::entity::product::ProductStatus;
 use souk::entity::user_account::{self, UserRole};
 use souk::kernel::actor::{Actor, Origin, Role};
-use souk::kernel::id::{AuditRecordId, SessionId, UserId};
+use souk::kernel::id::{AuditRecordId, CartId, SessionId, UserId};
 use souk::kernel::page::{Cursor, Page, PageArgs, SortKey};
 
 use tracing::field::Field;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{self, Layer, SubscriberExt as _};
 
-use crate::support::{As, Kind, Shop, product};
+use crate::support::{As, Kind, Shop, product, user_of};
 
 /// Enough rows that a planner with statistics would not rather read the table.
 const ROWS: usize = 3_000;
@@ -186,6 +188,7 @@ both! {
         shop.data(As::Staff, update, json!({"input": {"productId": product, "name": "Other", "slug": "other", "tags": ["t"], "imageUrls": ["https://a.example/b"]}})).await;
         let update = "mutation($input: ProductVariantUpdateInput!) { productVariantUpdate(input: $input) { userErrors { code } } }";
         shop.data(As::Staff, update, json!({"input": {"variantId": variant, "price": "3"}})).await;
+        shop_with_carts(shop, &variant).await;
         drop(recording);
         let statements = recorded.0.lock().unwrap().clone();
         assert!(statements.len() > 50, "{statements:#?}");
@@ -200,6 +203,46 @@ both! {
             }
         }
     }
+}
+
+/// All that is done with carts.
+async fn shop_with_carts(shop: &Shop, variant: &Value) {
+    shop.add_user("tester", Role::Customer).await;
+    let cart = "cart { id lines { id variant { inStock product { name } } } subtotal { amount } warnings { code } } userErrors { code }";
+    let create = format!(
+        "mutation($v: ID!) {{ cartCreate(input: {{lines: [{{variantId: $v, quantity: 1}}]}}) {{ {cart} }} }}"
+    );
+    let add = format!(
+        "mutation($id: ID!, $v: ID!) {{ cartLinesAdd(input: {{cartId: $id, lines: [{{variantId: $v, quantity: 1}}]}}) {{ {cart} }} }}"
+    );
+    let update = format!(
+        "mutation($id: ID!, $line: ID!) {{ cartLinesUpdate(input: {{cartId: $id, lines: [{{lineId: $line, quantity: 0}}]}}) {{ {cart} }} }}"
+    );
+    let read =
+        "query($id: ID!, $line: ID!) { cart(id: $id) { id } node(id: $line) { id } me { cart { id } } }";
+    for caller in [As::Customer, As::Anonymous] {
+        let made = shop.data(caller, &create, json!({"v": variant})).await["cartCreate"]["cart"].take();
+        let (id, line) = (&made["id"], &made["lines"][0]["id"]);
+        shop.data(caller, &add, json!({"id": id, "v": variant})).await;
+        shop.data(caller, read, json!({"id": id, "line": line})).await;
+        let id: CartId = id.as_str().unwrap().parse().unwrap();
+        let actor = Actor::User {
+            id: user_of("tester"),
+            session: SessionId::new(),
+            role: Role::Customer,
+        };
+        let ctx = Context::writing(actor, Origin::default(), Arc::clone(&shop.platform));
+        if caller == As::Customer {
+            shop.data(caller, &update, json!({"id": id.to_string(), "line": line}))
+                .await;
+        } else {
+            take_over(&ctx, id).await.unwrap();
+        }
+        assert_eq!(forget_idle(&ctx, 10).await.unwrap(), 0);
+    }
+    shop.clock.advance(chrono::Duration::days(31));
+    let ctx = Context::writing(Actor::System, Origin::default(), Arc::clone(&shop.platform));
+    assert_eq!(forget_idle(&ctx, 10).await.unwrap(), 1);
 }
 
 /// As many people and records as products, of few roles, actors and deeds: a page is short beside what a filter leaves.
@@ -315,7 +358,9 @@ both! {
     }
 }
 
-const LARGE: [&str; 6] = [
+const LARGE: [&str; 8] = [
+    "cart",
+    "cart_line",
     "product",
     "product_variant",
     "product_listing",

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
-use futures_util::try_join;
 
 use crate::domain::carts::find::Lines;
 use crate::domain::carts::goods::Goods;
@@ -85,8 +84,10 @@ impl Cart {
     async fn warnings(&self, ctx: &Context<'_>) -> Result<Vec<CartWarning>> {
         let loaders = ctx.loaders()?;
         let lines = self.rows(ctx).await?;
+        let goods = goods(ctx, &lines).await?;
+        // Only now: `variant { inStock }` beside it comes to its levels no sooner, and is asked together with these.
         let keys = lines.iter().map(|line| LevelByVariant(line.variant_id));
-        let (goods, levels) = try_join!(goods(ctx, &lines), loaders.load_many(keys))?;
+        let levels = loaders.load_many(keys).await?;
         let mut warnings = Vec::new();
         for line in lines.iter() {
             let Some(goods) = goods.get(&GoodsByVariant(line.variant_id)) else {

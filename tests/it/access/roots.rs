@@ -123,6 +123,11 @@ pub(super) const NODES: &[&str] = &[
 /// field that is asked, and where the object lies in the answer.
 pub(super) const PLACES: &[(&str, &str, &str)] = &[
     (
+        "Money",
+        "query { product(by: {id: \"@Product\"}) { priceRange { min {",
+        "product.priceRange.min",
+    ),
+    (
         "PageInfo",
         "query { categories(first: 1) { pageInfo {",
         "categories.pageInfo",

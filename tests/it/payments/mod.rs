@@ -42,7 +42,7 @@ fn system(shop: &Shop) -> Context {
 }
 
 /// An order for three of something that the shop has five of, 59.97 in all, placed by a guest.
-async fn guest_order(shop: &Shop) -> OrderId {
+pub(crate) async fn guest_order(shop: &Shop) -> OrderId {
     place(shop, None).await
 }
 
@@ -208,7 +208,7 @@ fn code(payload: &Value) -> &str {
 }
 
 /// A payment that has gone through: its id.
-async fn paid(shop: &Shop, order: OrderId, input: Value) -> Value {
+pub(crate) async fn paid(shop: &Shop, order: OrderId, input: Value) -> Value {
     let mut payload = pay(shop, order, input).await;
     assert_eq!(payload["userErrors"], json!([]), "{payload}");
     payload["payment"]["id"].take()
