@@ -68,6 +68,31 @@ const EXAMPLES: &[Example] = &[
         headers: None,
     },
     Example {
+        query: example_file!("cart-create.graphql"),
+        variables: Some(example_file!("cart-create.variables.json")),
+        headers: None,
+    },
+    Example {
+        query: example_file!("order-place.graphql"),
+        variables: Some(example_file!("order-place.variables.json")),
+        headers: None,
+    },
+    Example {
+        query: example_file!("order-events.graphql"),
+        variables: Some(example_file!("order-events.variables.json")),
+        headers: None,
+    },
+    Example {
+        query: example_file!("payment-create.graphql"),
+        variables: Some(example_file!("payment-create.variables.json")),
+        headers: None,
+    },
+    Example {
+        query: example_file!("order.graphql"),
+        variables: Some(example_file!("order.variables.json")),
+        headers: None,
+    },
+    Example {
         query: example_file!("session-create.graphql"),
         variables: Some(example_file!("session-create.variables.json")),
         headers: None,
@@ -80,6 +105,11 @@ const EXAMPLES: &[Example] = &[
     Example {
         query: example_file!("inventory-adjust.graphql"),
         variables: Some(example_file!("inventory-adjust.variables.json")),
+        headers: Some(example_file!("token.headers.json")),
+    },
+    Example {
+        query: example_file!("fulfillment-create.graphql"),
+        variables: Some(example_file!("fulfillment-create.variables.json")),
         headers: Some(example_file!("token.headers.json")),
     },
 ];

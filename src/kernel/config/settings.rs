@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -191,12 +192,20 @@ pub(super) fn read(source: &Source) -> Result<Config, ConfigError> {
     })
 }
 
+/// Longer is as good as for ever, which nothing here may take.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
 fn orders(reader: &Reader<'_>, environment: Environment) -> Result<OrdersConfig, ConfigError> {
+    let bounded = |name: &str| match reader.duration(name)? {
+        duration if duration > LONGEST => Err(ConfigError::bad(name, "must be 3650d at most")),
+        duration if duration < Duration::from_secs(1) => Err(ConfigError::bad(name, "must be at least 1s")),
+        duration => Ok(duration),
+    };
     Ok(OrdersConfig {
-        hold: reader.duration("SOUK_ORDER_HOLD")?,
+        hold: bounded("SOUK_ORDER_HOLD")?,
         manual_payments: reader.switch("SOUK_MANUAL_PAYMENTS", true)?,
-        manual_hold: reader.duration("SOUK_MANUAL_HOLD")?,
-        cart_life: reader.duration("SOUK_CART_LIFE")?,
+        manual_hold: bounded("SOUK_MANUAL_HOLD")?,
+        cart_life: bounded("SOUK_CART_LIFE")?,
         test_payments: environment == Environment::Development,
     })
 }

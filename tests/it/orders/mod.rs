@@ -9,6 +9,7 @@ mod place;
 mod races;
 mod random;
 mod replay;
+mod walkthrough;
 
 use serde_json::{Value, json};
 
