@@ -33,6 +33,7 @@ mod http;
 mod inventory;
 mod migrations;
 mod orders;
+mod payments;
 mod schema;
 mod sql_counts;
 mod user_command;

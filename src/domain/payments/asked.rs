@@ -13,15 +13,22 @@ use crate::infra::idempotency::{Claim, Request};
 use crate::kernel::error::{Error, ErrorCode, Refusal, Result};
 use crate::kernel::id::PaymentId;
 
-/// Claims the key; None when the request has been carried out before, with this result.
-pub(super) async fn claim(
-    txn: &DatabaseTransaction,
-    ctx: &Context,
-    request: &Request<'_>,
-) -> Result<Option<Value>> {
-    match request.claim(txn, ctx.now()).await? {
-        Claim::New => Ok(None),
-        Claim::Done(result) => Ok(Some(result)),
+/// Whether a request is to be carried out.
+pub(super) enum Claimed {
+    /// In this transaction, which has the key.
+    New(DatabaseTransaction),
+    /// It has been, with this result. No transaction is open: who reads on would wait with one connection for another.
+    Done(Value),
+}
+
+pub(super) async fn claim(ctx: &Context, request: &Request<'_>) -> Result<Claimed> {
+    let txn = ctx.db().begin().await?;
+    match request.claim(&txn, ctx.now()).await? {
+        Claim::New => Ok(Claimed::New(txn)),
+        Claim::Done(result) => {
+            txn.rollback().await?;
+            Ok(Claimed::Done(result))
+        }
     }
 }
 

@@ -4,8 +4,8 @@ use sea_orm::DatabaseTransaction;
 use serde_json::json;
 
 use super::amount::{Amount, within};
-use super::asked::{claim, open, refusal, remember_and_do};
-use super::hand::{Case, money};
+use super::asked::{Claimed, claim, open, refusal, remember_and_do};
+use super::hand::{Case, currency, money};
 use super::operation::{First, Task, pending, write};
 use crate::domain::audit::record::{Deed, record};
 use crate::domain::context::Context;
@@ -34,10 +34,9 @@ pub async fn capture(ctx: &Context, command: &CapturePayment) -> Result<Option<R
     ctx.require(Permission::WritePayments)?;
     let input = (command.payment.0, command.amount.map(Amount::canonical));
     let request = Request::new(&ctx.actor, "paymentCapture", &command.idempotency_key, &input)?;
-    let txn = ctx.db().begin().await?;
-    let result = match claim(&txn, ctx, &request).await? {
-        Some(result) => result,
-        None => {
+    let result = match claim(ctx, &request).await? {
+        Claimed::Done(result) => result,
+        Claimed::New(txn) => {
             let case = open(&txn, ctx, command.payment).await?;
             let written = begin(&txn, ctx, &case, command.amount).await?;
             remember_and_do(txn, ctx, &request, written).await?
@@ -57,7 +56,7 @@ async fn begin(
     let under_way = operations
         .iter()
         .find(|operation| operation.kind != OperationKind::Refund);
-    let asked = amount.map(|amount| amount.minor(super::hand::currency(row)?));
+    let asked = amount.map(|amount| amount.minor(currency(row)?));
     let asked = asked.transpose()?;
     let done = match under_way {
         Some(operation) if operation.kind == OperationKind::Capture => operation.amount,
@@ -109,13 +108,11 @@ fn promised(row: &payment::Model) -> i64 {
 
 fn require(case: &Case, row: &payment::Model, is_free: bool) -> Result<()> {
     let transfer = row.gateway == PaymentGatewayName::Manual && row.status == PaymentStatus::Processing;
-    let order = case.order.row.status;
-    let open = match order {
-        OrderStatus::PendingPayment => true,
-        OrderStatus::Confirmed | OrderStatus::Completed => true,
+    let goes_on = match case.order.row.status {
+        OrderStatus::PendingPayment | OrderStatus::Confirmed | OrderStatus::Completed => true,
         OrderStatus::Cancelled | OrderStatus::Expired => false,
     };
-    if is_free && open && (transfer || row.status == PaymentStatus::Authorized) {
+    if is_free && goes_on && (transfer || row.status == PaymentStatus::Authorized) {
         return Ok(());
     }
     let message = "there is nothing to capture: the payment is neither authorized nor a bank transfer under way, or its order has ended";

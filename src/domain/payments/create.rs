@@ -5,7 +5,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::asked::claim;
+use super::asked::{Claimed, claim};
 use super::drive::carry_out_now;
 use super::hand::{Journey, Payments, is_live};
 use super::operation::{First, Task, write};
@@ -62,10 +62,9 @@ pub async fn create(ctx: &Context, command: &CreatePayment) -> Result<(PaymentId
     {
         return Err(not_found());
     }
-    let txn = ctx.db().begin().await?;
-    let id = match claim(&txn, ctx, &request).await? {
-        Some(result) => remembered(&result)?,
-        None => {
+    let id = match claim(ctx, &request).await? {
+        Claimed::Done(result) => remembered(&result)?,
+        Claimed::New(txn) => {
             let (id, written) = begin(&txn, ctx, command, phone).await?;
             let result = json!({"paymentId": id.to_string()});
             request.remember(&txn, result).await?;

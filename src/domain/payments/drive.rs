@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use sea_orm::sea_query::{Expr, ExprTrait as _};
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _,
+};
 
 use super::apply::{apply, apply_refund, next_look};
 use super::hand::{Case, money, transaction};
@@ -167,7 +170,7 @@ async fn ask(
         }
         OperationKind::Void => patiently(gateway.void(&key, &transaction)).await.map(Told::State),
         OperationKind::Refund => {
-            let refund = find_refund(ctx, operation).await?;
+            let refund = find_refund(ctx.db().fresh(), operation).await?;
             if refund.status != RefundStatus::Pending {
                 return Ok(Ok(Told::Nothing));
             }
@@ -180,10 +183,13 @@ async fn ask(
     })
 }
 
-async fn find_refund(ctx: &Context, operation: &payment_operation::Model) -> Result<refund::Model> {
+async fn find_refund<C: ConnectionTrait>(
+    connection: &C,
+    operation: &payment_operation::Model,
+) -> Result<refund::Model> {
     let missing = || Error::internal(anyhow::anyhow!("an operation without its refund"));
     let id = operation.refund_id.ok_or_else(missing)?;
-    let found = refund::Entity::find_by_id(id).one(ctx.db().fresh()).await?;
+    let found = refund::Entity::find_by_id(id).one(connection).await?;
     found.ok_or_else(missing)
 }
 
@@ -278,7 +284,7 @@ fn verdict(kind: OperationKind, row: &payment::Model) -> Option<Ended> {
 
 /// What it means that a gateway has definitely not done something.
 async fn refused(
-    txn: &sea_orm::DatabaseTransaction,
+    txn: &DatabaseTransaction,
     ctx: &Context,
     case: &mut Case,
     operation: &payment_operation::Model,
@@ -299,7 +305,7 @@ async fn refused(
             apply(txn, ctx, case, &told).await
         }
         OperationKind::Refund => {
-            let refund = find_refund(ctx, operation).await?;
+            let refund = find_refund(txn, operation).await?;
             let told = Return {
                 reference: None,
                 money: money(row, refund.amount)?,

@@ -7,7 +7,7 @@ use sea_orm::{
 use serde_json::{Value, json};
 
 use super::amount::{Amount, within};
-use super::asked::{claim, open};
+use super::asked::{Claimed, claim, open};
 use super::drive::carry_out_now;
 use super::hand::money;
 use super::operation::{First, Task, write};
@@ -46,10 +46,9 @@ pub async fn refund(ctx: &Context, command: &CreateRefund) -> Result<(RefundId, 
     checker.include(&request);
     checker.finish()?;
     let request = request?;
-    let txn = ctx.db().begin().await?;
-    let id = match claim(&txn, ctx, &request).await? {
-        Some(result) => remembered(&result)?,
-        None => {
+    let id = match claim(ctx, &request).await? {
+        Claimed::Done(result) => remembered(&result)?,
+        Claimed::New(txn) => {
             let (id, written) = begin(&txn, ctx, command, reason).await?;
             let result = json!({"refundId": id.to_string()});
             request.remember(&txn, result).await?;

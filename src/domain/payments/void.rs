@@ -3,7 +3,7 @@
 use sea_orm::DatabaseTransaction;
 use serde_json::json;
 
-use super::asked::{claim, open, refusal, remember_and_do};
+use super::asked::{Claimed, claim, open, refusal, remember_and_do};
 use super::capture::transition_invalid;
 use super::hand::Case;
 use super::operation::{First, Task, pending, write};
@@ -32,10 +32,9 @@ pub async fn void(ctx: &Context, command: &VoidPayment) -> Result<Option<Refusal
     ctx.require(Permission::WritePayments)?;
     let input = command.payment.0;
     let request = Request::new(&ctx.actor, "paymentVoid", &command.idempotency_key, &input)?;
-    let txn = ctx.db().begin().await?;
-    let result = match claim(&txn, ctx, &request).await? {
-        Some(result) => result,
-        None => {
+    let result = match claim(ctx, &request).await? {
+        Claimed::Done(result) => result,
+        Claimed::New(txn) => {
             let case = open(&txn, ctx, command.payment).await?;
             let written = begin(&txn, ctx, &case).await?;
             remember_and_do(txn, ctx, &request, written).await?

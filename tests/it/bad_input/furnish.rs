@@ -14,7 +14,7 @@ use souk::kernel::actor::{Actor, Origin};
 use souk::kernel::id::{CartId, CartLineId, CategoryId, ProductId, ProductVariantId, SessionId, UserId};
 use souk::kernel::page::{Cursor, SortKey};
 
-use super::accounts;
+use super::{accounts, payments};
 use crate::support::{As, Shop, product, user_of, variant};
 
 /// The names that the tables use, and what they stand for in this shop.
@@ -84,7 +84,13 @@ pub(super) async fn furnish(shop: &Shop) -> Vec<(&'static str, String)> {
             cursor("CREATED_AT ASC", time("-200000-01-01T00:00:00Z")),
         ),
     ];
-    goods.into_iter().chain(people).chain(carts).collect()
+    let payments = payments::furnish(shop).await;
+    goods
+        .into_iter()
+        .chain(people)
+        .chain(carts)
+        .chain(payments)
+        .collect()
 }
 
 /// A cart of whoever asks, with one of this variant.

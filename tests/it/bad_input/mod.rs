@@ -11,6 +11,7 @@ mod documents;
 mod furnish;
 mod mutations;
 mod paths;
+mod payments;
 mod queries;
 
 use std::collections::BTreeSet;
@@ -29,6 +30,7 @@ fn operations() -> Vec<Operation> {
         queries::operations(),
         mutations::operations(),
         carts::operations(),
+        payments::operations(),
         accounts::operations(),
     ]
     .into_iter()
@@ -280,6 +282,10 @@ async fn state(shop: &Shop) -> Vec<Vec<Vec<String>>> {
         ("user_address", "name, line1"),
         ("session", "COALESCE(revoke_reason, 'goes on')"),
         ("refresh_token", "hash, COALESCE(used_from, 'unused')"),
+        ("shop_order", "status, payment_status, CAST(last_seq AS text)"),
+        ("payment", "status, CAST(captured AS text)"),
+        ("payment_operation", "kind, status"),
+        ("refund", "status, CAST(amount AS text)"),
     ] {
         state.push(
             shop.rows(&format!("SELECT {columns} FROM {table} ORDER BY {columns}"))

@@ -19,6 +19,7 @@ use souk::domain::catalog::shelves::insert_category;
 use souk::domain::context::{Context, Platform};
 use souk::entity::user_account;
 use souk::infra::db::Db;
+use souk::infra::gateways::Gateways;
 use souk::infra::token::Holder;
 use souk::kernel::actor::{Actor, Origin, Role};
 use souk::kernel::clock::{Clock as _, ManualClock};
@@ -75,7 +76,38 @@ impl Shop {
         Self::start(self.kind, self.url.clone(), settings).await
     }
 
+    /// The same with these gateways in place of those that the settings offer.
+    pub(crate) async fn beside_with(&self, gateways: Gateways) -> Self {
+        let (db, config, clock) = Self::parts(self.url.clone(), &[]).await;
+        let platform = Platform {
+            gateways,
+            ..Platform::new(db, clock.clone(), &config).unwrap()
+        };
+        let app = App::of(platform, config.clone());
+        Self {
+            platform: Arc::clone(&app.platform),
+            kind: self.kind,
+            config,
+            clock,
+            url: self.url.clone(),
+            app,
+        }
+    }
+
     async fn start(kind: Kind, url: String, settings: &[(&str, &str)]) -> Self {
+        let (db, config, clock) = Self::parts(url.clone(), settings).await;
+        let app = App::on(db, config.clone(), clock.clone()).unwrap();
+        Self {
+            platform: Arc::clone(&app.platform),
+            kind,
+            config,
+            clock,
+            url,
+            app,
+        }
+    }
+
+    async fn parts(url: String, settings: &[(&str, &str)]) -> (Db, Config, Arc<ManualClock>) {
         let defaults = [
             ("DATABASE_URL", url.as_str()),
             ("SOUK_DATABASE_CONNECTIONS", "5"),
@@ -93,15 +125,7 @@ impl Shop {
         let config = Config::from_source(&source).unwrap();
         let db = Db::connect(&config.database).await.unwrap();
         let clock = Arc::new(ManualClock::at("2026-03-01T12:00:00Z".parse().unwrap()));
-        let app = App::on(db, config.clone(), clock.clone()).unwrap();
-        Self {
-            platform: Arc::clone(&app.platform),
-            kind,
-            config,
-            clock,
-            url,
-            app,
-        }
+        (db, config, clock)
     }
 
     /// Gives the connections back: many tests share one server.
