@@ -119,7 +119,6 @@ impl User {
     }
 
     /// Your orders, the newest first, a page at a time. Of somebody else's account, staff see them.
-    #[expect(clippy::too_many_arguments, reason = "the contract's arguments")]
     async fn orders(
         &self,
         ctx: &Context<'_>,

@@ -34,7 +34,6 @@ impl OrdersQuery {
 
     /// All orders, the newest first, a page at a time. Staff only; customers find theirs at `me.orders`.
     #[graphql(guard = "Requires(Permission::ReadOrders)")]
-    #[expect(clippy::too_many_arguments, reason = "the contract's arguments")]
     async fn orders(
         &self,
         ctx: &Context<'_>,

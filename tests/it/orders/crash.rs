@@ -10,6 +10,7 @@ use reqwest::Client;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 use serde_json::{Value, json};
 use souk::entity::order_event;
+use souk::kernel::clock::{Clock as _, SystemClock};
 use tokio::task::JoinSet;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
@@ -17,7 +18,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 
 use crate::support::buyer::{GuestOrder, PAY, PLACE, address};
-use crate::support::process::{Process, free_port, souk};
+use crate::support::process::{Process, client, free_port, souk};
 use crate::support::{Kind, Shop, TestDatabase, product};
 
 const KILLS: u32 = 25;
@@ -53,7 +54,7 @@ async fn buy(address: String, staff: String, variant: String, number: Arc<Atomic
     const CART: &str = "mutation($input: CartCreateInput!) { cartCreate(input: $input) { cart { id } } }";
     const CANCEL: &str =
         "mutation($input: OrderCancelInput!) { orderCancel(input: $input) { userErrors { code } } }";
-    let client = Client::new();
+    let client = client();
     loop {
         let number = number.fetch_add(1, Ordering::Relaxed);
         let lines = json!({"input": {"lines": [{"variantId": variant, "quantity": 1 + number % 3}]}});
@@ -152,6 +153,8 @@ async fn survive(kind: Kind) {
         return;
     };
     let shop = Shop::open(&database, &[]).await;
+    // What it does itself should not look as if it had been done long ago.
+    shop.clock.advance(SystemClock.now() - shop.now());
     let mug = shop.add(product("Mug").stock(100_000)).await;
     let mug = shop.variants_of(mug).await.remove(0);
     let folder = tempfile::tempdir().unwrap();

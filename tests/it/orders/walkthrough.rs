@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 
 use crate::support::buyer::{PAY, PLACE, address};
-use crate::support::process::{Process, free_port, souk};
+use crate::support::process::{Process, client, free_port, souk};
 use crate::support::{Kind, TestDatabase};
 
 const FILE: &str = "Handle,Title,Option1 Name,Option1 Value,Variant Inventory Tracker,Variant Inventory Qty,Variant Price,Status\n\
@@ -109,7 +109,7 @@ async fn walk(kind: Kind) {
     assert_eq!(report["products"]["created"], 1, "{report}");
     let server = Process::serve(folder.path(), &database.url(), free_port(), &[]);
     let api = Api {
-        client: Client::new(),
+        client: client(),
         address: server.address.clone(),
         staff: run(&["user", "token", "--role", "staff"]),
     };

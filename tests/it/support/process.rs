@@ -19,9 +19,18 @@ pub(crate) fn souk(folder: &Path, database: &str) -> Command {
         .env_clear()
         .env("DATABASE_URL", database)
         .env("SOUK_JWT_SECRET", "0e1c87b3a95d42f6b8d7c1e05f3a2946")
+        // Else it depends on the port, which tokens made by another command do not know.
+        .env("SOUK_JWT_ISSUER", "souk tests")
         .env("SOUK_LOG", "error")
         .stdin(Stdio::null());
     command
+}
+
+/// A client without TLS, which asks for somebody who could do it all the same.
+pub(crate) fn client() -> reqwest::Client {
+    // Refused when another test was first, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
 }
 
 /// A port that nobody listens on.
