@@ -8,7 +8,7 @@ use souk::domain::orders::feed::Happening;
 use souk::domain::orders::feed::subscribe::{End, of_shop};
 use souk::kernel::actor::Role;
 
-use super::{SHOP, Told, event, happen, happen_in_silence, message, place, system, waiting, write};
+use super::{SHOP, Told, cursor, event, happen, happen_in_silence, message, place, system, waiting, write};
 use crate::support::{Kind, Shop, Socket, subscribe};
 
 async fn catch_up(shop: &Shop) {
@@ -131,6 +131,23 @@ both! {
         catch_up(shop).await;
         let told = [events.next().await.unwrap().unwrap(), events.next().await.unwrap().unwrap()];
         assert_eq!(self::told(&told), [message(second, 1), message(first, 1)]);
+    }
+
+    /// Another process gives it its place, and this one has read it in the table before its own hub hears of it.
+    async fn what_the_table_told_the_hub_does_not_tell_again(shop: &Shop) {
+        let other = shop.beside(&[]).await;
+        let order = place(&shop.platform, None).await;
+        happen_in_silence(&shop.platform, order, 2).await;
+        let mut events = Box::pin(of_shop(&system(&shop.platform), Some(&cursor(order, 1))).await.unwrap());
+        happen_in_silence(&other.platform, order, 1).await;
+        catch_up(&other).await;
+        for seq in 2..=3 {
+            assert_eq!(events.next().await.unwrap().unwrap().event.seq, seq);
+        }
+        happen_in_silence(&other.platform, order, 1).await;
+        catch_up(shop).await;
+        assert_eq!(events.next().await.unwrap().unwrap().event.seq, 4);
+        other.close().await;
     }
 
     async fn a_burst_is_told_in_full_to_whoever_reads_on(shop: &Shop) {

@@ -1,6 +1,7 @@
 //! What happens to orders, told to those who wait for it: over sockets and streams, across processes, live and afterwards.
 
 mod feed;
+mod many;
 mod replay;
 mod sockets;
 mod sse;
@@ -39,8 +40,20 @@ fn system(platform: &Arc<Platform>) -> Context {
 /// An order of nothing, to which nothing has happened yet: of somebody with an account, or of a guest.
 async fn place(platform: &Arc<Platform>, owner: Option<&str>) -> OrderId {
     let ctx = system(platform);
+    let row = draft(&ctx, owner);
+    let id = row.id;
+    let txn = ctx.db().begin().await.unwrap();
+    OrderInHand::draft(&ctx, row, Vec::new())
+        .save(&txn)
+        .await
+        .unwrap();
+    txn.commit().await.unwrap();
+    id
+}
+
+fn draft(ctx: &Context, owner: Option<&str>) -> shop_order::Model {
     let id = OrderId::new();
-    let row = shop_order::Model {
+    shop_order::Model {
         id,
         number: String::new(),
         status: OrderStatus::Confirmed,
@@ -73,14 +86,7 @@ async fn place(platform: &Arc<Platform>, owner: Option<&str>) -> OrderId {
         last_seq: 0,
         placed_at: ctx.now(),
         updated_at: ctx.now(),
-    };
-    let txn = ctx.db().begin().await.unwrap();
-    OrderInHand::draft(&ctx, row, Vec::new())
-        .save(&txn)
-        .await
-        .unwrap();
-    txn.commit().await.unwrap();
-    id
+    }
 }
 
 /// Things that happen to an order in one transaction, which is not committed yet. Their messages are `a 1`, `a 2` and so on, by

@@ -1,5 +1,6 @@
 //! A client that speaks graphql-transport-ws.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -8,7 +9,8 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 use super::shop::Server;
 
@@ -17,14 +19,22 @@ pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
     pub(crate) async fn open(server: &Server) -> Self {
-        Self::open_with(server, &[("sec-websocket-protocol", "graphql-transport-ws")])
+        Self::open_at(server.address).await
+    }
+
+    async fn open_at(address: SocketAddr) -> Self {
+        Self::connect(address, &[("sec-websocket-protocol", "graphql-transport-ws")])
             .await
             .unwrap()
     }
 
     /// The status when it is refused.
     pub(crate) async fn open_with(server: &Server, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
-        let mut request = format!("ws://{}/graphql/ws", server.address)
+        Self::connect(server.address, headers).await
+    }
+
+    async fn connect(address: SocketAddr, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
+        let mut request = format!("ws://{address}/graphql/ws")
             .into_client_request()
             .unwrap();
         for (name, value) in headers {
@@ -32,7 +42,11 @@ impl Socket {
                 .headers_mut()
                 .insert(*name, HeaderValue::from_str(value).unwrap());
         }
-        match connect_async(request).await {
+        // The default keeps 128 KiB for each, which thousands cannot have.
+        let config = WebSocketConfig::default()
+            .read_buffer_size(2048)
+            .write_buffer_size(2048);
+        match connect_async_with_config(request, Some(config), true).await {
             Ok((socket, _)) => Ok(Self(socket)),
             Err(tokio_tungstenite::tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
             Err(error) => panic!("{error}"),
@@ -41,7 +55,11 @@ impl Socket {
 
     /// Opened, and greeted as nobody in particular.
     pub(crate) async fn ready(server: &Server) -> Self {
-        let mut socket = Self::open(server).await;
+        Self::ready_at(server.address).await
+    }
+
+    pub(crate) async fn ready_at(address: SocketAddr) -> Self {
+        let mut socket = Self::open_at(address).await;
         socket.say(json!({"type": "connection_init"})).await;
         assert_eq!(socket.hear().await, json!({"type": "connection_ack"}));
         socket
@@ -70,7 +88,11 @@ impl Socket {
     }
 
     pub(crate) async fn next(&mut self) -> Option<Message> {
-        let next = tokio::time::timeout(Duration::from_secs(20), self.0.next()).await;
+        self.next_within(Duration::from_secs(20)).await
+    }
+
+    async fn next_within(&mut self, patience: Duration) -> Option<Message> {
+        let next = tokio::time::timeout(patience, self.0.next()).await;
         next.expect("the server says something")
             .map(|message| message.unwrap())
     }
@@ -83,6 +105,15 @@ impl Socket {
     }
 
     /// How the server closes, whatever it says before.
+    /// The next message, however long it takes on a busy machine; the server's pings are answered meanwhile.
+    pub(crate) async fn hear_at_last(&mut self) -> Value {
+        loop {
+            if let Some(Message::Text(text)) = self.next_within(Duration::from_secs(300)).await {
+                return serde_json::from_str(&text).unwrap();
+            }
+        }
+    }
+
     pub(crate) async fn closed(&mut self) -> (u16, String) {
         loop {
             match self.next().await {

@@ -35,8 +35,9 @@ struct Reader {
 /// A place at the hub, given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Seat {
-    /// What comes after `position`. Its end means that there was too much of it.
+    /// What comes after the place that the hub had. Its end means that there was too much of it.
     pub(super) events: Receiver<Arc<Happening>>,
+    /// The last place that was told, or that the hub had at first.
     pub(super) position: i64,
     let_go_at: Arc<OnceLock<DateTime<Utc>>>,
     hub: Hub,

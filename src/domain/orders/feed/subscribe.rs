@@ -129,7 +129,12 @@ impl Reader {
             match &mut self.state {
                 State::Live(seat) => match seat.events.recv().await {
                     Some(happening) => {
-                        seat.position = happening.event.position.unwrap_or_default();
+                        let position = happening.event.position.unwrap_or_default();
+                        // The table has an event before the hub does: this one was read there already.
+                        if position <= seat.position {
+                            continue;
+                        }
+                        seat.position = position;
                         return Ok(happening);
                     }
                     None => self.let_go()?,
@@ -175,7 +180,10 @@ impl Reader {
         self.state = match state {
             State::Behind(_) if full => State::Behind(position),
             State::Behind(_) => State::Closing(position, seat()),
-            State::Closing(_, seat) if closed => State::Live(seat),
+            State::Closing(_, mut seat) if closed => {
+                seat.position = seat.position.max(position);
+                State::Live(seat)
+            }
             State::Closing(_, seat) => State::Closing(position, seat),
             live @ State::Live(_) => live,
         };
