@@ -2,7 +2,8 @@
 
 use futures_util::future::join_all;
 use secrecy::ExposeSecret as _;
-use souk::domain::accounts::{backoff, refresh, register, sign_in};
+use souk::domain::accounts::{backoff, password, refresh, register, sign_in};
+use souk::domain::context::Context;
 use souk::kernel::error::Error;
 
 use super::people::{OTHER_PASSWORD, PASSWORD, at, enter, go_on, home, outcome, rows, sign_up};
@@ -110,6 +111,39 @@ both! {
         }
         assert_eq!(rows(shop, "sign_in_attempt WHERE counted > 0").await, emails.len(), "that they have registered counts");
         other.close().await;
+    }
+
+    async fn of_many_who_change_one_password_one_does_and_nobody_is_kept_out(shop: &Shop) {
+        let who = sign_up(&home(shop), "ann@example.com").await;
+        let changes = (0..6).map(|_| {
+            let ctx = Context::writing(who.actor(), home(shop).origin, shop.platform.clone());
+            tokio::spawn(async move { password::change_password(&ctx, &PASSWORD.into(), &OTHER_PASSWORD.into()).await })
+        });
+        let outcomes: Vec<_> = join_all(changes).await.into_iter().map(Result::unwrap).collect();
+        let told = |code: &str| outcomes.iter().filter(|result| outcome(result) == code).count();
+        assert_eq!((told("OK"), told("InvalidCredentials")), (1, 5));
+        assert_eq!(rows(shop, "audit_record WHERE action = 'passwordChangeFailed'").await, 5);
+        assert_eq!(outcome(&enter(&home(shop), "ann@example.com", OTHER_PASSWORD).await), "OK");
+        // Nothing is in flight, or a minute later there would be failures.
+        assert_eq!(rows(shop, "sign_in_attempt WHERE CAST(in_flight AS text) <> '[]'").await, 0);
+        shop.clock.advance(chrono::Duration::seconds(60));
+        assert_eq!(outcome(&enter(&home(shop), "ann@example.com", OTHER_PASSWORD).await), "OK");
+    }
+
+    async fn a_fault_is_no_attempt(shop: &Shop) {
+        let who = sign_up(&home(shop), "ann@example.com").await;
+        let ctx = Context::writing(who.actor(), home(shop).origin, shop.platform.clone());
+        // After the password was found right: nothing can be recorded any more.
+        shop.execute("ALTER TABLE audit_record RENAME TO elsewhere").await.unwrap();
+        for _ in 0..3 {
+            let command = register::Register { email: "eve@example.com".to_owned(), password: PASSWORD.into(), name: "Eve".to_owned() };
+            assert!(matches!(register::register(&ctx, &command).await, Err(Error::Internal(_))));
+            assert!(matches!(enter(&home(shop), "ann@example.com", PASSWORD).await, Err(Error::Internal(_))));
+            assert!(matches!(password::change_password(&ctx, &PASSWORD.into(), &OTHER_PASSWORD.into()).await, Err(Error::Internal(_))));
+        }
+        shop.execute("ALTER TABLE elsewhere RENAME TO audit_record").await.unwrap();
+        assert_eq!(rows(shop, "sign_in_attempt WHERE CAST(in_flight AS text) <> '[]'").await, 0);
+        assert_eq!(outcome(&enter(&home(shop), "ann@example.com", PASSWORD).await), "OK");
     }
 
     async fn what_a_dead_process_left_holds_nobody_up_for_good(shop: &Shop) {

@@ -54,6 +54,7 @@ const SOON: Duration = Duration::from_secs(1);
 pub struct Attempt {
     id: Uuid,
     account: String,
+    right: bool,
     /// By their keys: everybody locks in the same order, so nobody waits in a circle.
     counts: Vec<Count>,
 }
@@ -62,6 +63,13 @@ impl Attempt {
     /// The key of the account that it is of, whether there is such an account or not.
     pub fn account(&self) -> &str {
         &self.account
+    }
+
+    /// The password was the account's when it was looked at, whatever comes of it. Should it have been changed by the
+    /// time that it is used, that is a failure to whoever is told, but no guess: several changes at once by its owner
+    /// would otherwise keep them out of their account.
+    pub fn was_right(&mut self) {
+        self.right = true;
     }
 }
 
@@ -149,6 +157,7 @@ async fn begin_when_there_is_room(ctx: &Context, account: &str, mut counts: Vec<
     let attempt = Attempt {
         id: Uuid::new_v4(),
         account: account.to_owned(),
+        right: false,
         counts,
     };
     if has_begun(ctx, &attempt).await? {
@@ -284,11 +293,13 @@ pub async fn opened(txn: &DatabaseTransaction, attempt: &Attempt, now: DateTime<
     clear(txn, now).await
 }
 
-/// The password was wrong.
+/// The password was wrong, or is not the account's any more.
 pub async fn fail(txn: &DatabaseTransaction, attempt: &Attempt, now: DateTime<Utc>) -> Result<()> {
     end(txn, attempt, |count, row| match count.of {
-        Of::AccountFromAddress | Of::Address | Of::Account => count.rule.fail(row, attempt.id, now),
-        Of::Registrations => {
+        Of::AccountFromAddress | Of::Address | Of::Account if !attempt.right => {
+            count.rule.fail(row, attempt.id, now);
+        }
+        Of::AccountFromAddress | Of::Address | Of::Account | Of::Registrations => {
             take_out(row, attempt.id);
         }
     })
