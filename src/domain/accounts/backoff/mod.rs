@@ -11,6 +11,9 @@
 //! * of an account, from all addresses where its owner has not been lately: a hundred an hour;
 //! * of the accounts opened from an address, which are no failures but bounded alike (`SOUK_RATE_LIMIT_REGISTRATION`).
 //!
+//! An attempt whose end nobody told, since its process died, is a failure of the account. It is none of the address: many
+//! who sign in from one when a server goes down have not guessed.
+//!
 //! Accounts that do not exist are counted alike. What is refused here is not counted, so the waits end.
 
 mod known;
@@ -121,7 +124,8 @@ pub async fn begin_registration(ctx: &Context, account: &str) -> Result<Attempt>
         counts.push(Count {
             key: digest(&format!("registrations {}", ctx.origin.network())),
             of: Of::Registrations,
-            rule: Rule::Within(rate),
+            // What opened an account was told in the same transaction.
+            rule: Rule::KnownWithin(rate),
         });
     }
     begin_when_there_is_room(ctx, account, counts).await
@@ -144,7 +148,7 @@ async fn counts(ctx: &Context, account: &str) -> Result<Vec<Count>> {
         counts.push(count(
             Of::Address,
             &format!("address {network}"),
-            Rule::Within(rate),
+            Rule::KnownWithin(rate),
         ));
     }
     let rule = Rule::Within(FROM_STRANGERS);
