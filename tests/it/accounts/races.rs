@@ -113,6 +113,46 @@ both! {
         other.close().await;
     }
 
+    async fn whoever_gets_in_opens_the_way_for_those_who_wait(shop: &Shop) {
+        let there = || at(shop, "198.51.100.1", "Browser");
+        sign_up(&home(shop), "ann@example.com").await;
+        let mut others = Vec::new();
+        for i in 0..20 {
+            others.push(backoff::begin(&there(), &format!("nobody{i}@example.com")).await.unwrap());
+        }
+        let waiting: Vec<_> = (0..3).map(|_| {
+            let ctx = there();
+            tokio::spawn(async move { enter(&ctx, "ann@example.com", PASSWORD).await })
+        }).collect();
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        // She gets in by another way, and all that was in flight here turns out wrong.
+        let elsewhere = shop.beside(&[("SOUK_RATE_LIMIT_AUTH", "off")]).await;
+        enter(&at(&elsewhere, "198.51.100.1", "Browser"), "ann@example.com", PASSWORD).await.unwrap();
+        let txn = shop.db().begin().await.unwrap();
+        for other in &others {
+            backoff::fail(&txn, other, shop.now()).await.unwrap();
+        }
+        txn.commit().await.unwrap();
+        let outcomes: Vec<_> = join_all(waiting).await.iter().map(|entry| outcome(entry.as_ref().unwrap())).collect();
+        assert_eq!(outcomes, ["OK"; 3]);
+        assert_eq!(outcome(&enter(&there(), "eve@example.com", PASSWORD).await), "Throttled 900s");
+        elsewhere.close().await;
+    }
+
+    async fn of_fifty_right_and_wrong_none_waits_for_the_address(shop: &Shop) {
+        sign_up(&home(shop), "ann@example.com").await;
+        let entries = (0..50).map(|i| {
+            let ctx = at(shop, "198.51.100.1", "Browser");
+            let password = if i % 2 == 0 { PASSWORD } else { OTHER_PASSWORD };
+            tokio::spawn(async move { enter(&ctx, "ann@example.com", password).await })
+        });
+        let outcomes: Vec<_> = join_all(entries).await.iter().map(|entry| outcome(entry.as_ref().unwrap())).collect();
+        // Five wrong ones in a row make all wait for half a minute, as ever.
+        let expected = ["OK", "InvalidCredentials", "Throttled 1s", "Throttled 30s"];
+        assert!(outcomes.iter().all(|outcome| expected.contains(&outcome.as_str())), "{outcomes:?}");
+        assert!(outcomes.iter().any(|outcome| outcome == "OK"), "{outcomes:?}");
+    }
+
     async fn of_many_who_change_one_password_one_does_and_nobody_is_kept_out(shop: &Shop) {
         let who = sign_up(&home(shop), "ann@example.com").await;
         let changes = (0..6).map(|_| {

@@ -93,6 +93,15 @@ enum Of {
 }
 
 impl Of {
+    /// Whether it has a say where the account's owner usually is. Neighbours who try other accounts have none there, nor
+    /// strangers elsewhere.
+    fn holds_where_known(self) -> bool {
+        match self {
+            Self::AccountFromAddress | Self::Registrations => true,
+            Self::Address | Self::Account => false,
+        }
+    }
+
     /// As the audit log writes it.
     fn name(self) -> &'static str {
         match self {
@@ -140,10 +149,6 @@ async fn counts(ctx: &Context, account: &str) -> Result<Vec<Count>> {
     };
     let pair = format!("pair {network} {account}");
     let mut counts = vec![count(Of::AccountFromAddress, &pair, Rule::Growing)];
-    if is_known(ctx, account).await? {
-        // Where the owner usually is, neighbours who try other accounts have no say either.
-        return Ok(counts);
-    }
     if let Some(rate) = ctx.platform.accounts.attempts {
         counts.push(count(
             Of::Address,
@@ -153,12 +158,15 @@ async fn counts(ctx: &Context, account: &str) -> Result<Vec<Count>> {
     }
     let rule = Rule::Within(FROM_STRANGERS);
     counts.push(count(Of::Account, &format!("account {account}"), rule));
+    if is_known(ctx, account).await? {
+        counts.retain(|count| count.of.holds_where_known());
+    }
     Ok(counts)
 }
 
 async fn begin_when_there_is_room(ctx: &Context, account: &str, mut counts: Vec<Count>) -> Result<Attempt> {
     counts.sort_by(|one, other| one.key.cmp(&other.key));
-    let attempt = Attempt {
+    let mut attempt = Attempt {
         id: Uuid::new_v4(),
         account: account.to_owned(),
         right: false,
@@ -177,6 +185,10 @@ async fn begin_when_there_is_room(ctx: &Context, account: &str, mut counts: Vec<
         let rows = find(&attempt).all(ctx.db().fresh()).await?;
         if outcome(&attempt, rows, ctx.now())?.is_in_flight() {
             continue;
+        }
+        // Whoever got in meanwhile has made this a place where the owner is known, for those who waited as well.
+        if is_known(ctx, account).await? {
+            attempt.counts.retain(|count| count.of.holds_where_known());
         }
         if has_begun(ctx, &attempt).await? {
             return Ok(attempt);
