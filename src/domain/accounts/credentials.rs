@@ -169,7 +169,7 @@ pub(super) async fn accept(
     proof: &Proof,
     path: &str,
 ) -> Result<user_account::Model> {
-    backoff::forgive(txn, attempt, ctx.now()).await?;
+    backoff::forgive(txn, ctx, attempt).await?;
     let mut user = user_account::Entity::find_by_id(proof.user.id)
         .lock_exclusive()
         .one(txn)

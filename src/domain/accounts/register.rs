@@ -65,7 +65,7 @@ async fn open_or_come_back(
 
 async fn open(ctx: &Context, new: &NewUser, attempt: &Attempt) -> Result<SignedIn> {
     let txn = ctx.db().begin().await?;
-    backoff::opened(&txn, attempt, ctx.now()).await?;
+    backoff::opened(&txn, ctx, attempt).await?;
     let user = insert_user(&txn, ctx, new).await?;
     let Opened { session, refresh, .. } = open_in_txn(&txn, ctx, user.id).await?;
     let actor = Actor::User {

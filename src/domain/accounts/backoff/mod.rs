@@ -31,7 +31,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use known::is_known;
-use rule::{FORGOTTEN, FROM_STRANGERS, Rule, Stop, take_out};
+use rule::{FORGOTTEN, FROM_STRANGERS, Rule, Stop, length, take_out};
 
 use super::identity;
 use crate::domain::audit::record::{Deed, record};
@@ -286,7 +286,7 @@ async fn tell(txn: DatabaseTransaction, ctx: &Context, attempt: &Attempt, outcom
 }
 
 /// The password was right: the attempt was none. The account may be tried from here as if it never had been.
-pub async fn forgive(txn: &DatabaseTransaction, attempt: &Attempt, now: DateTime<Utc>) -> Result<()> {
+pub async fn forgive(txn: &DatabaseTransaction, ctx: &Context, attempt: &Attempt) -> Result<()> {
     end(txn, attempt, |count, row| {
         take_out(row, attempt.id);
         if count.of == Of::AccountFromAddress {
@@ -294,19 +294,19 @@ pub async fn forgive(txn: &DatabaseTransaction, attempt: &Attempt, now: DateTime
         }
     })
     .await?;
-    clear(txn, now).await
+    clear(txn, ctx).await
 }
 
 /// It opened an account, of which there is a limit.
-pub async fn opened(txn: &DatabaseTransaction, attempt: &Attempt, now: DateTime<Utc>) -> Result<()> {
+pub async fn opened(txn: &DatabaseTransaction, ctx: &Context, attempt: &Attempt) -> Result<()> {
     end(txn, attempt, |count, row| match count.of {
-        Of::Registrations => count.rule.fail(row, attempt.id, now),
+        Of::Registrations => count.rule.fail(row, attempt.id, ctx.now()),
         Of::AccountFromAddress | Of::Address | Of::Account => {
             take_out(row, attempt.id);
         }
     })
     .await?;
-    clear(txn, now).await
+    clear(txn, ctx).await
 }
 
 /// The password was wrong, or is not the account's any more.
@@ -407,13 +407,21 @@ async fn write(txn: &DatabaseTransaction, rows: &[Model]) -> Result<()> {
 }
 
 /// Deletes what has no effect any more and nobody holds.
-async fn clear(txn: &DatabaseTransaction, now: DateTime<Utc>) -> Result<()> {
+async fn clear(txn: &DatabaseTransaction, ctx: &Context) -> Result<()> {
     use sign_in_attempt::Column;
 
+    let accounts = &ctx.platform.accounts;
+    let windows = [accounts.attempts, accounts.registrations];
+    let longest = windows.into_iter().flatten().map(length).max();
+    let kept = longest.unwrap_or_default().max(FORGOTTEN + FORGOTTEN);
+    // Before there was time nothing was tried.
+    let Some(before) = ctx.now().checked_sub_signed(kept) else {
+        return Ok(());
+    };
     let old = sign_in_attempt::Entity::find()
         .select_only()
         .column(Column::Key)
-        .filter(Column::LastAt.lt(now - FORGOTTEN - FORGOTTEN))
+        .filter(Column::LastAt.lt(before))
         .limit(CLEARED)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .into_query();

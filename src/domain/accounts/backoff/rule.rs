@@ -63,10 +63,6 @@ impl Rule {
             return Err(Stop::InFlight);
         }
         row.in_flight.0.push(Pending { attempt, since: now });
-        if let Self::Within(_) | Self::KnownWithin(_) = self {
-            // For a window longer than counts are kept.
-            row.last_at = now;
-        }
         Ok(())
     }
 
@@ -132,9 +128,13 @@ pub(super) fn take_out(row: &mut Model, attempt: Uuid) -> bool {
 }
 
 fn end(row: &Model, rate: Rate) -> DateTime<Utc> {
-    let per = TimeDelta::from_std(rate.per).unwrap_or(TimeDelta::MAX);
-    let end = row.since.checked_add_signed(per);
+    let end = row.since.checked_add_signed(length(rate));
     end.unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+/// Of its window.
+pub(super) fn length(rate: Rate) -> TimeDelta {
+    TimeDelta::from_std(rate.per).unwrap_or(TimeDelta::MAX)
 }
 
 #[cfg(test)]
