@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use migration::{Migrator, MigratorTrait as _};
+use souk::app::check_schema;
 use souk::infra::db::schema::{SchemaState, migrate_down, migrate_up};
 
 use crate::support::{Kind, Shop};
@@ -127,6 +128,26 @@ both! {
         shop.execute("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29991231_000001_later', 0)").await.unwrap();
         let state = SchemaState::of(db).await.unwrap();
         assert_eq!((state.unknown, state.pending), (vec!["m29991231_000001_later".to_owned()], vec![]));
+    }
+
+    async fn of_many_who_start_on_an_empty_database_one_makes_the_schema(shop: &Shop) {
+        let whole = description(shop).await;
+        for _ in 0..3 {
+            migrate_down(shop.db(), u32::try_from(Migrator::migrations().len()).unwrap()).await.unwrap();
+            shop.execute("DROP TABLE seaql_migrations").await.unwrap();
+            let mut instances = Vec::new();
+            for _ in 0..4 {
+                instances.push(shop.beside(&[]).await);
+            }
+            let starts = instances.iter().map(|instance| check_schema(instance.db(), true));
+            for start in futures_util::future::join_all(starts).await {
+                start.unwrap();
+            }
+            assert_eq!(description(shop).await, whole);
+            for instance in instances {
+                instance.close().await;
+            }
+        }
     }
 
     async fn columns_that_name_another_row_are_keys_with_an_index(shop: &Shop) {

@@ -22,6 +22,10 @@ pub(super) fn mismatch(path: &str) -> Error {
     Error::refused(ErrorCode::InvalidCredentials, path, message)
 }
 
+fn is_mismatch(error: &Error) -> bool {
+    matches!(error, Error::Refused(refusals) if refusals.iter().any(|one| one.code == ErrorCode::InvalidCredentials))
+}
+
 /// A password that somebody wants to have.
 pub(super) fn check_length(checker: &mut Checker, path: &str, password: &SecretString) {
     let length = length(password);
@@ -61,44 +65,53 @@ pub(super) async fn check_strength(
     }
 }
 
-/// An account whose password was right, and which attempt that was.
+/// An account whose password was right.
 pub(super) struct Proof {
-    pub(super) user: user_account::Model,
-    pub(super) attempt: Attempt,
+    user: user_account::Model,
     /// The same password hashed as it should be now, where it was not.
-    pub(super) new_hash: Option<String>,
+    new_hash: Option<String>,
+}
+
+/// Tells how an attempt ended that did not get in, whatever the reason: one whose end nobody tells is in flight until it is
+/// taken for lost. Every way in returns through here, and nothing below tells it of a failure.
+pub(super) async fn conclude<T>(
+    ctx: &Context,
+    attempt: &Attempt,
+    failure: &'static str,
+    outcome: Result<T>,
+) -> Result<T> {
+    match &outcome {
+        Ok(_) => {}
+        Err(error) if is_mismatch(error) => fail(ctx, failure, attempt).await?,
+        // Our fault, not a guess. What went wrong first is what the caller is told, also when this goes wrong as well.
+        Err(_) => {
+            if let Err(error) = backoff::take_back(ctx, attempt).await {
+                let error = format!("{:#}", anyhow::Error::from(error));
+                tracing::warn!(error, "an attempt to sign in could not be taken back");
+            }
+        }
+    }
+    outcome
 }
 
 /// Checks the password of an account, or of none. The attempt has begun.
 ///
 /// # Errors
-/// INVALID_CREDENTIALS at this path, which is then recorded; Throttled.
+/// INVALID_CREDENTIALS at this path; Throttled.
 pub(super) async fn prove(
     ctx: &Context,
     user: Option<user_account::Model>,
     password: &SecretString,
-    attempt: Attempt,
-    (failure, path): (&'static str, &str),
+    attempt: &mut Attempt,
+    path: &str,
 ) -> Result<Proof> {
     let hash = user.as_ref().map(|user| user.password_hash.clone());
-    let outcome = match compare(ctx, password, hash).await {
-        Ok(outcome) => outcome,
-        // Our fault, not a guess.
-        Err(error) => {
-            backoff::take_back(ctx, &attempt).await?;
-            return Err(error);
+    match (user, compare(ctx, password, hash).await?) {
+        (Some(user), Outcome::Right(new_hash)) => {
+            attempt.was_right();
+            Ok(Proof { user, new_hash })
         }
-    };
-    match (user, outcome) {
-        (Some(user), Outcome::Right(new_hash)) => Ok(Proof {
-            user,
-            attempt,
-            new_hash,
-        }),
-        (user, Outcome::Wrong | Outcome::Right(_)) => {
-            fail(ctx, failure, user.as_ref(), &attempt).await?;
-            Err(mismatch(path))
-        }
+        (_, Outcome::Wrong | Outcome::Right(_)) => Err(mismatch(path)),
     }
 }
 
@@ -120,15 +133,9 @@ async fn compare(ctx: &Context, password: &SecretString, hash: Option<String>) -
     })
 }
 
-/// The hash of a new password; the attempt is taken back when it cannot be made.
-pub(super) async fn hash(ctx: &Context, password: &SecretString, attempt: &Attempt) -> Result<String> {
-    match ctx.platform.passwords.hash(password.clone()).await {
-        Ok(hash) => Ok(hash),
-        Err(error) => {
-            backoff::take_back(ctx, attempt).await?;
-            Err(error)
-        }
-    }
+/// The hash of a new password.
+pub(super) async fn hash(ctx: &Context, password: &SecretString) -> Result<String> {
+    ctx.platform.passwords.hash(password.clone()).await
 }
 
 /// Counted no further than it takes to know that it is too long.
@@ -137,18 +144,13 @@ fn length(password: &SecretString) -> usize {
 }
 
 /// Counts and records, for an account and for none.
-async fn fail(
-    ctx: &Context,
-    action: &'static str,
-    user: Option<&user_account::Model>,
-    attempt: &Attempt,
-) -> Result<()> {
-    let subject = identity::subject(ctx, user, attempt.account())?;
+async fn fail(ctx: &Context, action: &'static str, attempt: &Attempt) -> Result<()> {
     let txn = ctx.db().begin().await?;
     backoff::fail(&txn, attempt, ctx.now()).await?;
+    let user = identity::find(&txn, ctx, attempt.account()).await?;
     let deed = Deed {
         action,
-        subject: Some(subject),
+        subject: Some(identity::subject(ctx, user.as_ref(), attempt.account())?),
         ..Deed::default()
     };
     record(&txn, ctx, deed).await?;
@@ -159,14 +161,15 @@ async fn fail(
 /// Locks the account whose password was right, forgives the attempt, and stores the better hash.
 ///
 /// # Errors
-/// INVALID_CREDENTIALS, at this path, when the password has been changed meanwhile. The attempt is given up then.
+/// INVALID_CREDENTIALS, at this path, when the password has been changed meanwhile.
 pub(super) async fn accept(
     txn: &DatabaseTransaction,
     ctx: &Context,
+    attempt: &Attempt,
     proof: &Proof,
     path: &str,
 ) -> Result<user_account::Model> {
-    backoff::forgive(txn, &proof.attempt, ctx.now()).await?;
+    backoff::forgive(txn, ctx, attempt).await?;
     let mut user = user_account::Entity::find_by_id(proof.user.id)
         .lock_exclusive()
         .one(txn)

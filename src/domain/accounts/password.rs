@@ -5,8 +5,8 @@ use std::sync::Arc;
 use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _};
 use secrecy::SecretString;
 
-use super::backoff;
-use super::credentials::{accept, check_length, check_strength, hash, prove, set_password};
+use super::backoff::{self, Attempt};
+use super::credentials::{accept, check_length, check_strength, conclude, hash, prove, set_password};
 use super::revoke::somebody;
 use super::session::end_in_txn;
 use crate::domain::audit::record::{Deed, record};
@@ -15,6 +15,7 @@ use crate::entity::session::RevokeReason;
 use crate::entity::{session, user_account};
 use crate::kernel::check::Checker;
 use crate::kernel::error::{Error, Result};
+use crate::kernel::id::SessionId;
 
 const CURRENT: &str = "currentPassword";
 const NEW: &str = "newPassword";
@@ -37,20 +38,24 @@ pub async fn change_password(
     let user = user.ok_or(Error::Unauthenticated)?;
     check_strength(ctx, NEW, new, &user.email, &user.name).await?;
 
-    let attempt = backoff::begin(ctx, &user.email_key).await?;
-    let proof = prove(
-        ctx,
-        Some(user),
-        current,
-        attempt,
-        ("passwordChangeFailed", CURRENT),
-    )
-    .await?;
-    let hash = hash(ctx, new, &proof.attempt).await?;
+    let mut attempt = backoff::begin(ctx, &user.email_key).await?;
+    let outcome = change(ctx, user, this_session, (current, new), &mut attempt).await;
+    conclude(ctx, &attempt, "passwordChangeFailed", outcome).await
+}
+
+async fn change(
+    ctx: &Context,
+    user: user_account::Model,
+    this_session: SessionId,
+    (current, new): (&SecretString, &SecretString),
+    attempt: &mut Attempt,
+) -> Result<Arc<user_account::Model>> {
+    let proof = prove(ctx, Some(user), current, attempt, CURRENT).await?;
+    let hash = hash(ctx, new).await?;
 
     let now = ctx.now();
     let txn = ctx.db().begin().await?;
-    let mut user = accept(&txn, ctx, &proof, CURRENT).await?;
+    let mut user = accept(&txn, ctx, attempt, &proof, CURRENT).await?;
     user.password_version += 1;
     set_password(&txn, user.id, &hash, user.password_version).await?;
     let others = Condition::all()

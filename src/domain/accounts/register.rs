@@ -4,10 +4,10 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait as _};
 use secrecy::SecretString;
 
 use super::backoff::{self, Attempt};
-use super::credentials::{check_length, check_strength, hash, prove};
+use super::credentials::{check_length, check_strength, conclude, hash};
 use super::identity;
 use super::session::{Opened, SignedIn, open_in_txn};
-use super::sign_in::enter;
+use super::sign_in::check_in;
 use crate::domain::audit::record::{Deed, record_as};
 use crate::domain::context::Context;
 use crate::entity::user_account;
@@ -34,40 +34,38 @@ pub struct Register {
 /// Refused with everything that is wrong with the input, WEAK_PASSWORD, INVALID_CREDENTIALS; Throttled.
 pub async fn register(ctx: &Context, command: &Register) -> Result<SignedIn> {
     let NewUser { email, name, .. } = check(ctx, command).await?;
-    let attempt = backoff::begin_registration(ctx, email.key()).await?;
-    let user = identity::find(ctx.db().fresh(), ctx, email.key()).await?;
-    if user.is_some() {
-        return come_back(ctx, user, &command.password, attempt).await;
-    }
+    let mut attempt = backoff::begin_registration(ctx, email.key()).await?;
     let new = NewUser {
-        email: email.clone(),
+        email,
         name,
         role: Role::Customer,
-        password_hash: hash(ctx, &command.password, &attempt).await?,
+        password_hash: String::new(),
     };
-    match open(ctx, &new, &attempt).await {
+    let outcome = open_or_come_back(ctx, new, &command.password, &mut attempt).await;
+    conclude(ctx, &attempt, "accountRegisterFailed", outcome).await
+}
+
+async fn open_or_come_back(
+    ctx: &Context,
+    mut new: NewUser,
+    password: &SecretString,
+    attempt: &mut Attempt,
+) -> Result<SignedIn> {
+    let user = identity::find(ctx.db().fresh(), ctx, new.email.key()).await?;
+    if user.is_some() {
+        return check_in(ctx, attempt, password).await;
+    }
+    new.password_hash = hash(ctx, password).await?;
+    match open(ctx, &new, attempt).await {
         // Between the look and the insert somebody else took it.
-        Err(error) if is_taken(&error) => {
-            let user = identity::find(ctx.db().fresh(), ctx, email.key()).await?;
-            come_back(ctx, user, &command.password, attempt).await
-        }
+        Err(error) if is_taken(&error) => check_in(ctx, attempt, password).await,
         outcome => outcome,
     }
 }
 
-async fn come_back(
-    ctx: &Context,
-    user: Option<user_account::Model>,
-    password: &SecretString,
-    attempt: Attempt,
-) -> Result<SignedIn> {
-    let proof = prove(ctx, user, password, attempt, ("accountRegisterFailed", "")).await?;
-    enter(ctx, &proof).await
-}
-
 async fn open(ctx: &Context, new: &NewUser, attempt: &Attempt) -> Result<SignedIn> {
     let txn = ctx.db().begin().await?;
-    backoff::opened(&txn, attempt, ctx.now()).await?;
+    backoff::opened(&txn, ctx, attempt).await?;
     let user = insert_user(&txn, ctx, new).await?;
     let Opened { session, refresh, .. } = open_in_txn(&txn, ctx, user.id).await?;
     let actor = Actor::User {

@@ -2,8 +2,8 @@
 
 use secrecy::SecretString;
 
-use super::backoff;
-use super::credentials::{Proof, accept, prove};
+use super::backoff::{self, Attempt};
+use super::credentials::{accept, conclude, prove};
 use super::identity;
 use super::session::{SignedIn, open_in_txn};
 use crate::domain::audit::record::{Deed, record_as};
@@ -16,16 +16,21 @@ use crate::kernel::error::Result;
 /// # Errors
 /// INVALID_CREDENTIALS, alike for an email that nobody has; Throttled after too many attempts.
 pub async fn sign_in(ctx: &Context, email: &str, password: &SecretString) -> Result<SignedIn> {
-    let attempt = backoff::begin(ctx, &identity::account_key(email)).await?;
-    let user = identity::find(ctx.db().fresh(), ctx, attempt.account()).await?;
-    let proof = prove(ctx, user, password, attempt, ("sessionCreateFailed", "")).await?;
-    enter(ctx, &proof).await
+    let mut attempt = backoff::begin(ctx, &identity::account_key(email)).await?;
+    let outcome = check_in(ctx, &mut attempt, password).await;
+    conclude(ctx, &attempt, "sessionCreateFailed", outcome).await
 }
 
-/// Opens a session for somebody who has proved to be who they say.
-pub(super) async fn enter(ctx: &Context, proof: &Proof) -> Result<SignedIn> {
+/// Opens a session for whoever knows the password of the account that the attempt is of.
+pub(super) async fn check_in(
+    ctx: &Context,
+    attempt: &mut Attempt,
+    password: &SecretString,
+) -> Result<SignedIn> {
+    let user = identity::find(ctx.db().fresh(), ctx, attempt.account()).await?;
+    let proof = prove(ctx, user, password, attempt, "").await?;
     let txn = ctx.db().begin().await?;
-    let user = accept(&txn, ctx, proof, "").await?;
+    let user = accept(&txn, ctx, attempt, &proof, "").await?;
     let opened = open_in_txn(&txn, ctx, user.id).await?;
     let actor = Actor::User {
         id: user.id,

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use migration::{Migrator, MigratorTrait as _};
-use sea_orm::{ConnectionTrait as _, DbErr, Statement, TryGetable as _};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Statement, TryGetable as _};
 
-use super::Db;
+use super::{Db, lock};
 
 /// The steps that a database has and has not taken, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,12 @@ pub struct SchemaState {
 
 impl SchemaState {
     pub async fn of(db: &Db) -> Result<Self, DbErr> {
-        Migrator::install(&db.writer).await?;
+        if let Ok(state) = Self::read(db).await {
+            return Ok(state);
+        }
+        let txn = alone(db).await?;
+        Migrator::install(&txn).await?;
+        txn.commit().await?;
         Self::read(db).await
     }
 
@@ -54,12 +59,23 @@ async fn taken(db: &Db) -> Result<BTreeSet<String>, DbErr> {
         .collect()
 }
 
-/// Takes all pending steps, each in a transaction of its own.
+/// Takes all pending steps, or none. Of several instances that start at once one takes them, and the others find that it has.
 pub async fn migrate_up(db: &Db) -> Result<(), DbErr> {
-    Migrator::up(&db.writer, None).await
+    let txn = alone(db).await?;
+    Migrator::up(&txn, None).await?;
+    txn.commit().await
 }
 
 /// Takes back the last `steps` steps, with the data that only they held.
 pub async fn migrate_down(db: &Db, steps: u32) -> Result<(), DbErr> {
-    Migrator::down(&db.writer, Some(steps)).await
+    let txn = alone(db).await?;
+    Migrator::down(&txn, Some(steps)).await?;
+    txn.commit().await
+}
+
+/// A transaction in which nobody else takes a step: on PostgreSQL not even `CREATE TABLE IF NOT EXISTS` bears a second one.
+async fn alone(db: &Db) -> Result<DatabaseTransaction, DbErr> {
+    let txn = db.begin().await?;
+    lock::exclusive(&txn, "migrations").await?;
+    Ok(txn)
 }

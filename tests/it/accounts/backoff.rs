@@ -1,7 +1,8 @@
 //! How often signing in may be tried.
 
 use chrono::Duration;
-use souk::domain::accounts::register;
+use souk::domain::accounts::{password, register};
+use souk::domain::context::Context;
 
 use super::people::{OTHER_PASSWORD, PASSWORD, at, enter, home, outcome, rows, sign_up};
 use crate::support::Shop;
@@ -98,6 +99,27 @@ both! {
         assert_eq!(outcome(&enter(&ctx, "ann@example.com", PASSWORD).await), "Throttled 3600s");
     }
 
+    async fn a_thief_is_at_no_place_of_the_owners(shop: &Shop) {
+        let ctx = home(shop);
+        let who = sign_up(&ctx, "ann@example.com").await;
+        let (thief, shared) = (at(shop, "198.51.100.66", "Thief"), at(shop, "198.51.100.67", "Phone"));
+        for ctx in [&thief, &shared] {
+            enter(ctx, "ann@example.com", PASSWORD).await.unwrap();
+        }
+        let change = Context::writing(who.actor(), ctx.origin.clone(), shop.platform.clone());
+        password::change_password(&change, &PASSWORD.into(), &OTHER_PASSWORD.into()).await.unwrap();
+        enter(&shared, "ann@example.com", OTHER_PASSWORD).await.unwrap();
+        for i in 0..100 {
+            let stranger = at(shop, &format!("203.0.113.{i}"), "Bot");
+            enter(&stranger, "ann@example.com", PASSWORD).await.unwrap_err();
+        }
+        assert_eq!(outcome(&enter(&thief, "ann@example.com", OTHER_PASSWORD).await), "Throttled 3600s");
+        // Where she changed it she is known, and where she has signed in since.
+        for ctx in [&ctx, &shared] {
+            assert_eq!(outcome(&enter(ctx, "ann@example.com", OTHER_PASSWORD).await), "OK");
+        }
+    }
+
     async fn each_wait_is_recorded_once(shop: &Shop) {
         sign_up(&home(shop), "ann@example.com").await;
         let stranger = at(shop, "198.51.100.1", "Bot");
@@ -150,6 +172,24 @@ both! {
         free.close().await;
         shop.clock.advance(Duration::minutes(50));
         assert_eq!(open(&ctx, "newest@example.com", PASSWORD).await, "OK");
+    }
+
+    async fn a_long_window_lasts(shop: &Shop) {
+        let week = shop.beside(&[("SOUK_RATE_LIMIT_AUTH", "3/7d"), ("SOUK_RATE_LIMIT_REGISTRATION", "off")]).await;
+        sign_up(&home(&week), "ann@example.com").await;
+        let there = at(&week, "198.51.100.1", "Browser");
+        for i in 0..3 {
+            enter(&there, &format!("x{i}@example.com"), OTHER_PASSWORD).await.unwrap_err();
+        }
+        for day in (1..7).rev() {
+            week.clock.advance(Duration::days(1));
+            // A success clears away what has no effect any more.
+            enter(&home(&week), "ann@example.com", PASSWORD).await.unwrap();
+            assert_eq!(outcome(&enter(&there, "ann@example.com", PASSWORD).await), format!("Throttled {}s", day * 24 * 60 * 60));
+        }
+        week.clock.advance(Duration::days(1));
+        assert_eq!(outcome(&enter(&there, "ann@example.com", PASSWORD).await), "OK");
+        week.close().await;
     }
 
     async fn old_counts_go(shop: &Shop) {

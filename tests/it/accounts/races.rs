@@ -2,7 +2,8 @@
 
 use futures_util::future::join_all;
 use secrecy::ExposeSecret as _;
-use souk::domain::accounts::{backoff, refresh, register, sign_in};
+use souk::domain::accounts::{backoff, password, refresh, register, sign_in};
+use souk::domain::context::Context;
 use souk::kernel::error::Error;
 
 use super::people::{OTHER_PASSWORD, PASSWORD, at, enter, go_on, home, outcome, rows, sign_up};
@@ -112,6 +113,79 @@ both! {
         other.close().await;
     }
 
+    async fn whoever_gets_in_opens_the_way_for_those_who_wait(shop: &Shop) {
+        let there = || at(shop, "198.51.100.1", "Browser");
+        sign_up(&home(shop), "ann@example.com").await;
+        let mut others = Vec::new();
+        for i in 0..20 {
+            others.push(backoff::begin(&there(), &format!("nobody{i}@example.com")).await.unwrap());
+        }
+        let waiting: Vec<_> = (0..3).map(|_| {
+            let ctx = there();
+            tokio::spawn(async move { enter(&ctx, "ann@example.com", PASSWORD).await })
+        }).collect();
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        // She gets in by another way, and all that was in flight here turns out wrong.
+        let elsewhere = shop.beside(&[("SOUK_RATE_LIMIT_AUTH", "off")]).await;
+        enter(&at(&elsewhere, "198.51.100.1", "Browser"), "ann@example.com", PASSWORD).await.unwrap();
+        let txn = shop.db().begin().await.unwrap();
+        for other in &others {
+            backoff::fail(&txn, other, shop.now()).await.unwrap();
+        }
+        txn.commit().await.unwrap();
+        let outcomes: Vec<_> = join_all(waiting).await.iter().map(|entry| outcome(entry.as_ref().unwrap())).collect();
+        assert_eq!(outcomes, ["OK"; 3]);
+        assert_eq!(outcome(&enter(&there(), "eve@example.com", PASSWORD).await), "Throttled 900s");
+        elsewhere.close().await;
+    }
+
+    async fn of_fifty_right_and_wrong_none_waits_for_the_address(shop: &Shop) {
+        sign_up(&home(shop), "ann@example.com").await;
+        let entries = (0..50).map(|i| {
+            let ctx = at(shop, "198.51.100.1", "Browser");
+            let password = if i % 2 == 0 { PASSWORD } else { OTHER_PASSWORD };
+            tokio::spawn(async move { enter(&ctx, "ann@example.com", password).await })
+        });
+        let outcomes: Vec<_> = join_all(entries).await.iter().map(|entry| outcome(entry.as_ref().unwrap())).collect();
+        // Five wrong ones in a row make all wait for half a minute, as ever.
+        let expected = ["OK", "InvalidCredentials", "Throttled 1s", "Throttled 30s"];
+        assert!(outcomes.iter().all(|outcome| expected.contains(&outcome.as_str())), "{outcomes:?}");
+        assert!(outcomes.iter().any(|outcome| outcome == "OK"), "{outcomes:?}");
+    }
+
+    async fn of_many_who_change_one_password_one_does_and_nobody_is_kept_out(shop: &Shop) {
+        let who = sign_up(&home(shop), "ann@example.com").await;
+        let changes = (0..6).map(|_| {
+            let ctx = Context::writing(who.actor(), home(shop).origin, shop.platform.clone());
+            tokio::spawn(async move { password::change_password(&ctx, &PASSWORD.into(), &OTHER_PASSWORD.into()).await })
+        });
+        let outcomes: Vec<_> = join_all(changes).await.into_iter().map(Result::unwrap).collect();
+        let told = |code: &str| outcomes.iter().filter(|result| outcome(result) == code).count();
+        assert_eq!((told("OK"), told("InvalidCredentials")), (1, 5));
+        assert_eq!(rows(shop, "audit_record WHERE action = 'passwordChangeFailed'").await, 5);
+        assert_eq!(outcome(&enter(&home(shop), "ann@example.com", OTHER_PASSWORD).await), "OK");
+        // Nothing is in flight, or a minute later there would be failures.
+        assert_eq!(rows(shop, "sign_in_attempt WHERE CAST(in_flight AS text) <> '[]'").await, 0);
+        shop.clock.advance(chrono::Duration::seconds(60));
+        assert_eq!(outcome(&enter(&home(shop), "ann@example.com", OTHER_PASSWORD).await), "OK");
+    }
+
+    async fn a_fault_is_no_attempt(shop: &Shop) {
+        let who = sign_up(&home(shop), "ann@example.com").await;
+        let ctx = Context::writing(who.actor(), home(shop).origin, shop.platform.clone());
+        // After the password was found right: nothing can be recorded any more.
+        shop.execute("ALTER TABLE audit_record RENAME TO elsewhere").await.unwrap();
+        for _ in 0..3 {
+            let command = register::Register { email: "eve@example.com".to_owned(), password: PASSWORD.into(), name: "Eve".to_owned() };
+            assert!(matches!(register::register(&ctx, &command).await, Err(Error::Internal(_))));
+            assert!(matches!(enter(&home(shop), "ann@example.com", PASSWORD).await, Err(Error::Internal(_))));
+            assert!(matches!(password::change_password(&ctx, &PASSWORD.into(), &OTHER_PASSWORD.into()).await, Err(Error::Internal(_))));
+        }
+        shop.execute("ALTER TABLE elsewhere RENAME TO audit_record").await.unwrap();
+        assert_eq!(rows(shop, "sign_in_attempt WHERE CAST(in_flight AS text) <> '[]'").await, 0);
+        assert_eq!(outcome(&enter(&home(shop), "ann@example.com", PASSWORD).await), "OK");
+    }
+
     async fn what_a_dead_process_left_holds_nobody_up_for_good(shop: &Shop) {
         sign_up(&home(shop), "ann@example.com").await;
         for _ in 0..5 {
@@ -122,6 +196,31 @@ both! {
         shop.clock.advance(chrono::Duration::seconds(60));
         assert_eq!(outcome(&enter(&home(shop), "ann@example.com", OTHER_PASSWORD).await), "InvalidCredentials");
         assert_eq!(outcome(&enter(&home(shop), "ann@example.com", PASSWORD).await), "Throttled 60s");
+    }
+
+    async fn what_a_dead_process_left_shuts_no_address(shop: &Shop) {
+        let (here, few) = ("198.51.100.1", shop.beside(&[("SOUK_RATE_LIMIT_REGISTRATION", "3/1h")]).await);
+        sign_up(&home(shop), "ann@example.com").await;
+        for i in 0..17 {
+            backoff::begin(&at(&few, here, "Browser"), &format!("bob{i}@example.com")).await.unwrap();
+        }
+        for i in 0..3 {
+            backoff::begin_registration(&at(&few, here, "Browser"), &format!("eve{i}@example.com")).await.unwrap();
+        }
+        assert_eq!(outcome(&enter(&at(&few, here, "Browser"), "ann@example.com", PASSWORD).await), "Throttled 1s");
+        few.clock.advance(chrono::Duration::seconds(60));
+        assert_eq!(outcome(&enter(&at(&few, here, "Browser"), "ann@example.com", PASSWORD).await), "OK");
+        sign_up(&at(&few, here, "Browser"), "new@example.com").await;
+        // Nor does it give the account back what may have been guesses: these and 95 are a hundred.
+        for _ in 0..5 {
+            backoff::begin(&at(&few, here, "Browser"), "eve@example.com").await.unwrap();
+        }
+        few.clock.advance(chrono::Duration::seconds(60));
+        for i in 0..95 {
+            assert_eq!(outcome(&enter(&at(&few, &format!("203.0.113.{i}"), "Bot"), "eve@example.com", PASSWORD).await), "InvalidCredentials");
+        }
+        assert_eq!(outcome(&enter(&at(&few, "203.0.113.200", "Bot"), "eve@example.com", PASSWORD).await), "Throttled 3540s");
+        few.close().await;
     }
 
     async fn of_many_who_register_at_once_no_more_than_the_limit_do(shop: &Shop) {

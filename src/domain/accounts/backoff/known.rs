@@ -19,7 +19,8 @@ const KNOWN_FOR: TimeDelta = TimeDelta::days(30);
 const LOOKED_AT: u64 = 500;
 
 /// Whether the account's owner has lately been signed in where this request comes from. Nobody owns an address for
-/// good, and a session that was stolen says nothing of where the owner is.
+/// good, and a session that was stolen says nothing of where the owner is; nor does one that a new password ended, which
+/// is how owners rid themselves of thieves. The session that asked for it goes on, and is where they are.
 pub(super) async fn is_known(ctx: &Context, account: &str) -> Result<bool> {
     let owner = user_account::Entity::find()
         .select_only()
@@ -33,9 +34,10 @@ pub(super) async fn is_known(ctx: &Context, account: &str) -> Result<bool> {
         .filter(session::Column::UserId.in_subquery(owner))
         .filter(session::Column::LastUsedAt.gt(ctx.now() - KNOWN_FOR))
         .filter(
-            Condition::any()
-                .add(session::Column::RevokeReason.is_null())
-                .add(session::Column::RevokeReason.ne(RevokeReason::TokenReused)),
+            Condition::any().add(session::Column::RevokeReason.is_null()).add(
+                session::Column::RevokeReason
+                    .is_not_in([RevokeReason::TokenReused, RevokeReason::PasswordChanged]),
+            ),
         )
         .limit(LOOKED_AT)
         .into_tuple()

@@ -11,6 +11,9 @@
 //! * of an account, from all addresses where its owner has not been lately: a hundred an hour;
 //! * of the accounts opened from an address, which are no failures but bounded alike (`SOUK_RATE_LIMIT_REGISTRATION`).
 //!
+//! An attempt whose end nobody told, since its process died, is a failure of the account. It is none of the address: many
+//! who sign in from one when a server goes down have not guessed.
+//!
 //! Accounts that do not exist are counted alike. What is refused here is not counted, so the waits end.
 
 mod known;
@@ -28,7 +31,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use known::is_known;
-use rule::{FORGOTTEN, FROM_STRANGERS, Rule, Stop, take_out};
+use rule::{FORGOTTEN, FROM_STRANGERS, Rule, Stop, length, take_out};
 
 use super::identity;
 use crate::domain::audit::record::{Deed, record};
@@ -54,6 +57,7 @@ const SOON: Duration = Duration::from_secs(1);
 pub struct Attempt {
     id: Uuid,
     account: String,
+    right: bool,
     /// By their keys: everybody locks in the same order, so nobody waits in a circle.
     counts: Vec<Count>,
 }
@@ -62,6 +66,13 @@ impl Attempt {
     /// The key of the account that it is of, whether there is such an account or not.
     pub fn account(&self) -> &str {
         &self.account
+    }
+
+    /// The password was the account's when it was looked at, whatever comes of it. Should it have been changed by the
+    /// time that it is used, that is a failure to whoever is told, but no guess: several changes at once by its owner
+    /// would otherwise keep them out of their account.
+    pub fn was_right(&mut self) {
+        self.right = true;
     }
 }
 
@@ -82,6 +93,15 @@ enum Of {
 }
 
 impl Of {
+    /// Whether it has a say where the account's owner usually is. Neighbours who try other accounts have none there, nor
+    /// strangers elsewhere.
+    fn holds_where_known(self) -> bool {
+        match self {
+            Self::AccountFromAddress | Self::Registrations => true,
+            Self::Address | Self::Account => false,
+        }
+    }
+
     /// As the audit log writes it.
     fn name(self) -> &'static str {
         match self {
@@ -113,7 +133,8 @@ pub async fn begin_registration(ctx: &Context, account: &str) -> Result<Attempt>
         counts.push(Count {
             key: digest(&format!("registrations {}", ctx.origin.network())),
             of: Of::Registrations,
-            rule: Rule::Within(rate),
+            // What opened an account was told in the same transaction.
+            rule: Rule::KnownWithin(rate),
         });
     }
     begin_when_there_is_room(ctx, account, counts).await
@@ -128,27 +149,27 @@ async fn counts(ctx: &Context, account: &str) -> Result<Vec<Count>> {
     };
     let pair = format!("pair {network} {account}");
     let mut counts = vec![count(Of::AccountFromAddress, &pair, Rule::Growing)];
-    if is_known(ctx, account).await? {
-        // Where the owner usually is, neighbours who try other accounts have no say either.
-        return Ok(counts);
-    }
     if let Some(rate) = ctx.platform.accounts.attempts {
         counts.push(count(
             Of::Address,
             &format!("address {network}"),
-            Rule::Within(rate),
+            Rule::KnownWithin(rate),
         ));
     }
     let rule = Rule::Within(FROM_STRANGERS);
     counts.push(count(Of::Account, &format!("account {account}"), rule));
+    if is_known(ctx, account).await? {
+        counts.retain(|count| count.of.holds_where_known());
+    }
     Ok(counts)
 }
 
 async fn begin_when_there_is_room(ctx: &Context, account: &str, mut counts: Vec<Count>) -> Result<Attempt> {
     counts.sort_by(|one, other| one.key.cmp(&other.key));
-    let attempt = Attempt {
+    let mut attempt = Attempt {
         id: Uuid::new_v4(),
         account: account.to_owned(),
+        right: false,
         counts,
     };
     if has_begun(ctx, &attempt).await? {
@@ -164,6 +185,10 @@ async fn begin_when_there_is_room(ctx: &Context, account: &str, mut counts: Vec<
         let rows = find(&attempt).all(ctx.db().fresh()).await?;
         if outcome(&attempt, rows, ctx.now())?.is_in_flight() {
             continue;
+        }
+        // Whoever got in meanwhile has made this a place where the owner is known, for those who waited as well.
+        if is_known(ctx, account).await? {
+            attempt.counts.retain(|count| count.of.holds_where_known());
         }
         if has_begun(ctx, &attempt).await? {
             return Ok(attempt);
@@ -261,7 +286,7 @@ async fn tell(txn: DatabaseTransaction, ctx: &Context, attempt: &Attempt, outcom
 }
 
 /// The password was right: the attempt was none. The account may be tried from here as if it never had been.
-pub async fn forgive(txn: &DatabaseTransaction, attempt: &Attempt, now: DateTime<Utc>) -> Result<()> {
+pub async fn forgive(txn: &DatabaseTransaction, ctx: &Context, attempt: &Attempt) -> Result<()> {
     end(txn, attempt, |count, row| {
         take_out(row, attempt.id);
         if count.of == Of::AccountFromAddress {
@@ -269,26 +294,28 @@ pub async fn forgive(txn: &DatabaseTransaction, attempt: &Attempt, now: DateTime
         }
     })
     .await?;
-    clear(txn, now).await
+    clear(txn, ctx).await
 }
 
 /// It opened an account, of which there is a limit.
-pub async fn opened(txn: &DatabaseTransaction, attempt: &Attempt, now: DateTime<Utc>) -> Result<()> {
+pub async fn opened(txn: &DatabaseTransaction, ctx: &Context, attempt: &Attempt) -> Result<()> {
     end(txn, attempt, |count, row| match count.of {
-        Of::Registrations => count.rule.fail(row, attempt.id, now),
+        Of::Registrations => count.rule.fail(row, attempt.id, ctx.now()),
         Of::AccountFromAddress | Of::Address | Of::Account => {
             take_out(row, attempt.id);
         }
     })
     .await?;
-    clear(txn, now).await
+    clear(txn, ctx).await
 }
 
-/// The password was wrong.
+/// The password was wrong, or is not the account's any more.
 pub async fn fail(txn: &DatabaseTransaction, attempt: &Attempt, now: DateTime<Utc>) -> Result<()> {
     end(txn, attempt, |count, row| match count.of {
-        Of::AccountFromAddress | Of::Address | Of::Account => count.rule.fail(row, attempt.id, now),
-        Of::Registrations => {
+        Of::AccountFromAddress | Of::Address | Of::Account if !attempt.right => {
+            count.rule.fail(row, attempt.id, now);
+        }
+        Of::AccountFromAddress | Of::Address | Of::Account | Of::Registrations => {
             take_out(row, attempt.id);
         }
     })
@@ -380,13 +407,21 @@ async fn write(txn: &DatabaseTransaction, rows: &[Model]) -> Result<()> {
 }
 
 /// Deletes what has no effect any more and nobody holds.
-async fn clear(txn: &DatabaseTransaction, now: DateTime<Utc>) -> Result<()> {
+async fn clear(txn: &DatabaseTransaction, ctx: &Context) -> Result<()> {
     use sign_in_attempt::Column;
 
+    let accounts = &ctx.platform.accounts;
+    let windows = [accounts.attempts, accounts.registrations];
+    let longest = windows.into_iter().flatten().map(length).max();
+    let kept = longest.unwrap_or_default().max(FORGOTTEN + FORGOTTEN);
+    // Before there was time nothing was tried.
+    let Some(before) = ctx.now().checked_sub_signed(kept) else {
+        return Ok(());
+    };
     let old = sign_in_attempt::Entity::find()
         .select_only()
         .column(Column::Key)
-        .filter(Column::LastAt.lt(now - FORGOTTEN - FORGOTTEN))
+        .filter(Column::LastAt.lt(before))
         .limit(CLEARED)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .into_query();

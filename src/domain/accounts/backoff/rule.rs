@@ -21,8 +21,7 @@ pub(super) const FROM_STRANGERS: Rate = Rate {
     per: Duration::from_secs(60 * 60),
 };
 
-/// After this an attempt whose end nobody has told counts as a failure: its process may have died after it answered, and
-/// whoever could have attempts forgotten, by bringing a server down, would guess for nothing.
+/// After this an attempt whose end nobody has told is lost: its process has died.
 const LOST: TimeDelta = TimeDelta::minutes(1);
 
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +30,8 @@ pub(super) enum Rule {
     Growing,
     /// So many in a window that begins with the first.
     Within(Rate),
+    /// The same, of which those that were lost are none.
+    KnownWithin(Rate),
 }
 
 /// Why an attempt may not be made now.
@@ -62,10 +63,6 @@ impl Rule {
             return Err(Stop::InFlight);
         }
         row.in_flight.0.push(Pending { attempt, since: now });
-        if let Self::Within(_) = self {
-            // For a window longer than counts are kept.
-            row.last_at = now;
-        }
         Ok(())
     }
 
@@ -78,10 +75,17 @@ impl Rule {
 
     fn give_up_lost(self, row: &mut Model, now: DateTime<Utc>) {
         let pending = std::mem::take(&mut row.in_flight.0);
-        let (lost, pending) = pending.into_iter().partition(|one| one.since + LOST <= now);
+        let (lost, pending): (Vec<_>, Vec<_>) = pending.into_iter().partition(|one| one.since + LOST <= now);
         row.in_flight.0 = pending;
-        for one in lost {
-            self.add(row, one.since);
+        match self {
+            // The process may have died after it answered: whoever could have attempts forgotten, by bringing a server
+            // down, would guess for nothing.
+            Self::Growing | Self::Within(_) => {
+                for one in lost {
+                    self.add(row, one.since);
+                }
+            }
+            Self::KnownWithin(_) => {}
         }
     }
 
@@ -102,14 +106,16 @@ impl Rule {
                 let wait = (FIRST_WAIT * 2_i32.pow(doublings)).min(LONGEST_WAIT);
                 (FREE, row.last_at + wait)
             }
-            Self::Within(rate) => (i32::try_from(rate.count).unwrap_or(i32::MAX), end(row, rate)),
+            Self::Within(rate) | Self::KnownWithin(rate) => {
+                (i32::try_from(rate.count).unwrap_or(i32::MAX), end(row, rate))
+            }
         }
     }
 
     fn is_over(self, row: &Model, now: DateTime<Utc>) -> bool {
         match self {
             Self::Growing => row.last_at + FORGOTTEN <= now,
-            Self::Within(rate) => end(row, rate) <= now,
+            Self::Within(rate) | Self::KnownWithin(rate) => end(row, rate) <= now,
         }
     }
 }
@@ -122,9 +128,13 @@ pub(super) fn take_out(row: &mut Model, attempt: Uuid) -> bool {
 }
 
 fn end(row: &Model, rate: Rate) -> DateTime<Utc> {
-    let per = TimeDelta::from_std(rate.per).unwrap_or(TimeDelta::MAX);
-    let end = row.since.checked_add_signed(per);
+    let end = row.since.checked_add_signed(length(rate));
     end.unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+/// Of its window.
+pub(super) fn length(rate: Rate) -> TimeDelta {
+    TimeDelta::from_std(rate.per).unwrap_or(TimeDelta::MAX)
 }
 
 #[cfg(test)]
@@ -226,6 +236,25 @@ mod tests {
                 rule.fail(&mut row, one, end);
                 assert_eq!(until(rule, &row, end) - end, TimeDelta::seconds(60));
             }
+        }
+    }
+
+    #[test]
+    fn of_what_was_lost_nothing_counts_where_only_failures_that_are_known_do() {
+        let rate = Rate {
+            count: 20,
+            per: Duration::from_secs(900),
+        };
+        for (rule, counted) in [(Rule::Within(rate), 20), (Rule::KnownWithin(rate), 1)] {
+            let mut row = none();
+            fail(rule, &mut row, START);
+            for _ in 1..20 {
+                begin(rule, &mut row, START).unwrap();
+            }
+            let soon = START + LOST - TimeDelta::microseconds(1);
+            assert_eq!(begin(rule, &mut row, soon), Err(Stop::InFlight));
+            let begun = begin(rule, &mut row, START + LOST);
+            assert_eq!((row.counted, begun.is_ok()), (counted, counted < 20), "{rule:?}");
         }
     }
 
