@@ -12,10 +12,11 @@ use souk::entity::audit_record;
 use souk::entity::product::ProductStatus;
 use souk::kernel::actor::{Actor, Origin, Role};
 use souk::kernel::id::{
-    AuditRecordId, CartId, CartLineId, CategoryId, ProductId, ProductVariantId, SessionId, UserId,
+    AuditRecordId, CartId, CartLineId, CategoryId, OrderId, ProductId, ProductVariantId, SessionId, UserId,
 };
 
-use crate::support::{As, Shop, product, variant};
+use super::bought::{Bought, Buyer, first_cursor};
+use crate::support::{As, GuestOrder, Shop, product, variant};
 
 pub(super) const PASSWORD: &str = "seven wet camels sang";
 
@@ -81,6 +82,10 @@ pub(super) struct World<'a> {
     /// The customers' carts, each with its one line.
     carts: Vec<[String; 2]>,
     guest_cart: String,
+    /// What the customers have bought.
+    bought: Vec<Bought>,
+    /// Guests' orders, of which somebody has the token of the first.
+    guests: Vec<GuestOrder>,
     number: AtomicU32,
 }
 
@@ -122,16 +127,25 @@ impl<'a> World<'a> {
             entrances: Vec::new(),
             carts: Vec::new(),
             guest_cart: String::new(),
+            bought: Vec::new(),
+            guests: Vec::new(),
             number: AtomicU32::new(0),
         };
         for name in ["ann", "bob", "stan", "ada"] {
             let entrance = world.enter(name).await;
-            if name == "ann" || name == "bob" {
-                world.live_somewhere(&entrance).await;
-                let cart = world.fill_cart(Some(&entrance)).await;
-                world.carts.push(cart);
-            }
             world.entrances.push((name, entrance));
+        }
+        for name in ["ann", "bob"] {
+            let entrance = world.entrance(name, false).await;
+            world.live_somewhere(&entrance).await;
+            let staff = world.entrance("stan", false).await;
+            let bought = world.buyer(&entrance, &staff).all().await;
+            world.bought.push(bought);
+            let cart = world.fill_cart(Some(&entrance)).await;
+            world.carts.push(cart);
+        }
+        for _ in 0..2 {
+            world.guests.push(shop.paid(&[(&world.variants[0], 1)]).await);
         }
         [world.guest_cart, _] = world.fill_cart(None).await;
         // So that there is something to warn of.
@@ -209,6 +223,32 @@ impl<'a> World<'a> {
             .clone()
     }
 
+    fn buyer<'b>(&'b self, entrance: &'b Entrance, staff: &'b Entrance) -> Buyer<'b> {
+        Buyer {
+            shop: self.shop,
+            access: &entrance.access,
+            staff: &staff.access,
+            variant: &self.variants[0],
+        }
+    }
+
+    /// What a mutation uses up, made anew for each that asks for it.
+    async fn new_for(&self, owner: &Entrance, document: &str) -> Vec<(&'static str, String)> {
+        if !document.contains("@New") {
+            return Vec::new();
+        }
+        let staff = self.enter("stan").await;
+        let mut made = self.buyer(owner, &staff).new_for(document).await;
+        if document.contains("@NewGuest") {
+            let [cart, _] = self.fill_cart(None).await;
+            made.push(("@NewGuestCart", cart));
+            let order = self.shop.ordered(&[(&self.variants[0], 1)]).await;
+            made.push(("@NewGuestOrder", order.id));
+            made.push(("@newGuestToken", order.token));
+        }
+        made
+    }
+
     fn number(&self) -> String {
         self.number.fetch_add(1, Ordering::Relaxed).to_string()
     }
@@ -220,55 +260,64 @@ impl<'a> World<'a> {
         let target = self.entrance(owner, fresh).await;
         let user = self.users.iter().find(|(name, _)| *name == owner).unwrap().1;
         let (product, slug) = self.products[index];
-        let [cart, line] = self.carts[index].clone();
-        self.send(
-            column,
-            document,
-            fresh,
-            &[
-                ("@AuditRecord", self.record.to_string()),
-                ("@CartLine", line),
-                ("@Cart", cart),
-                ("@GuestCart", self.guest_cart.clone()),
-                ("@Category", self.category.to_string()),
-                ("@ProductVariant", self.variants[index].clone()),
-                ("@Product", product.to_string()),
-                ("@Session", target.session),
-                ("@User", user.to_string()),
-                ("@slug", slug.to_owned()),
-                ("@email", format!("{owner}@example.com")),
-                ("@refresh", target.refresh),
-            ],
-        )
-        .await
+        let mut meant = self.new_for(&target, document).await;
+        // An order may have taken the cart along.
+        let [cart, line] = match fresh && document.contains("@Cart") {
+            true => self.fill_cart(Some(&target)).await,
+            false => self.carts[index].clone(),
+        };
+        meant.extend(self.bought[index].names());
+        meant.extend([
+            ("@AuditRecord", self.record.to_string()),
+            ("@CartLine", line),
+            ("@Cart", cart),
+            ("@GuestCart", self.guest_cart.clone()),
+            ("@Category", self.category.to_string()),
+            ("@ProductVariant", self.variants[index].clone()),
+            ("@Product", product.to_string()),
+            ("@Session", target.session),
+            ("@User", user.to_string()),
+            ("@slug", slug.to_owned()),
+            ("@email", format!("{owner}@example.com")),
+            ("@refresh", target.refresh),
+            ("@GuestOrder", self.guests[0].id.clone()),
+        ]);
+        self.send(column, document, fresh, &meant).await
     }
 
     /// The same about things that do not exist.
     pub(super) async fn ask_for_nothing(&self, column: Column, document: &str, fresh: bool) -> Value {
-        self.send(
-            column,
-            document,
-            fresh,
-            &[
-                ("@AuditRecord", AuditRecordId::new().to_string()),
-                ("@CartLine", CartLineId::new().to_string()),
-                ("@Cart", CartId::random().to_string()),
-                ("@GuestCart", self.guest_cart.clone()),
-                ("@Category", self.category.to_string()),
-                ("@ProductVariant", ProductVariantId::new().to_string()),
-                ("@Product", ProductId::new().to_string()),
-                ("@Session", SessionId::new().to_string()),
-                ("@User", UserId::new().to_string()),
-                ("@slug", "nothing".to_owned()),
-                ("@email", "nobody@example.com".to_owned()),
-                ("@refresh", "souk_rt_nothing".to_owned()),
-            ],
-        )
-        .await
+        let mut meant = Bought::nothing();
+        meant.extend([
+            ("@AuditRecord", AuditRecordId::new().to_string()),
+            ("@CartLine", CartLineId::new().to_string()),
+            ("@Cart", CartId::random().to_string()),
+            ("@GuestCart", self.guest_cart.clone()),
+            ("@Category", self.category.to_string()),
+            ("@ProductVariant", ProductVariantId::new().to_string()),
+            ("@Product", ProductId::new().to_string()),
+            ("@Session", SessionId::new().to_string()),
+            ("@User", UserId::new().to_string()),
+            ("@slug", "nothing".to_owned()),
+            ("@email", "nobody@example.com".to_owned()),
+            ("@refresh", "souk_rt_nothing".to_owned()),
+            ("@NewGuestCart", CartId::random().to_string()),
+            ("@NewGuestOrder", OrderId::new().to_string()),
+            ("@newGuestToken", self.guests[0].token.clone()),
+            ("@GuestOrder", OrderId::new().to_string()),
+        ]);
+        self.send(column, document, fresh, &meant).await
     }
 
     async fn send(&self, column: Column, document: &str, fresh: bool, meant: &[(&str, String)]) -> Value {
         let mut document = document.replace("@password", PASSWORD);
+        let [guest, other] = &self.guests[..] else {
+            unreachable!("there are two")
+        };
+        document = document
+            .replace("@guestToken", &guest.token)
+            .replace("@otherToken", &other.token)
+            .replace("@guestCursor", &first_cursor(guest.order_id()));
         for (name, value) in meant {
             document = document.replace(name, value);
         }
@@ -277,6 +326,9 @@ impl<'a> World<'a> {
             Some(name) => Some(self.entrance(name, fresh).await.access),
             None => None,
         };
+        if document.starts_with("subscription") {
+            return self.shop.first_event(token.as_deref(), &document).await;
+        }
         self.shop
             .graphql_with(token.as_deref(), &document, json!({}))
             .await
@@ -289,7 +341,7 @@ fn goods(slug: &str, status: ProductStatus, category: CategoryId) -> crate::supp
             .sku("S")
             .price(500)
             .compare_at(600)
-            .stock(5)
+            .stock(100_000)
             .image(0),
     ];
     product(slug)

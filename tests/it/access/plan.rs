@@ -90,11 +90,10 @@ pub(super) fn plan(sdl: &str) -> Result<Vec<Probe>, Vec<String>> {
             unknown.push(format!("{kind}: say in roots.rs how to come to one"));
             continue;
         };
-        probes.extend(
-            fields
-                .iter()
-                .map(|(field, info)| objects.probe(kind, place, field, info)),
-        );
+        probes.extend(fields.iter().map(|(field, info)| {
+            let own = places.get(&format!("{kind}.{field}"));
+            objects.probe(kind, own.unwrap_or(place), field, info)
+        }));
     }
     if unknown.is_empty() {
         Ok(probes)
@@ -138,6 +137,17 @@ impl Objects {
             }
         }
         Self { objects, composite }
+    }
+
+    /// Whether there is such a type, or such a field of a type.
+    fn has(&self, name: &str) -> bool {
+        match name.split_once('.') {
+            Some((kind, field)) => self
+                .objects
+                .get(kind)
+                .is_some_and(|fields| fields.contains_key(field)),
+            None => self.objects.contains_key(name),
+        }
     }
 
     fn selection(&self, kind: &str) -> &'static str {
@@ -186,9 +196,11 @@ impl Objects {
         let mut queue = VecDeque::new();
         let add =
             |places: &mut BTreeMap<String, Place>, queue: &mut VecDeque<String>, kind: &str, place: Place| {
-                if self.objects.contains_key(kind) && !places.contains_key(kind) {
+                if self.has(kind) && !places.contains_key(kind) {
                     places.insert(kind.to_owned(), place);
-                    queue.push_back(kind.to_owned());
+                    if self.objects.contains_key(kind) {
+                        queue.push_back(kind.to_owned());
+                    }
                 }
             };
         for (kind, open, path) in PLACES {

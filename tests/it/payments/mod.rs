@@ -6,7 +6,7 @@ mod late;
 mod page;
 mod races;
 mod refund;
-mod scripted;
+pub(crate) mod scripted;
 mod staff;
 mod unknown;
 

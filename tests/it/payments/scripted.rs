@@ -14,7 +14,7 @@ use souk::kernel::money::{Currency, Money};
 use crate::support::Shop;
 
 #[derive(Clone, Debug)]
-pub(super) enum Says {
+pub(crate) enum Says {
     Stage(Stage),
     /// All of it was taken.
     Captured,
@@ -30,7 +30,7 @@ pub(super) enum Says {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Scripted {
+pub(crate) struct Scripted {
     script: Mutex<HashMap<&'static str, VecDeque<Says>>>,
     asked: Mutex<Vec<(&'static str, String)>>,
 }
@@ -44,7 +44,7 @@ pub(super) fn declined() -> Reason {
 
 impl Scripted {
     /// An instance of the shop that offers it as STRIPE.
-    pub(super) async fn beside(shop: &Shop) -> (Arc<Self>, Shop) {
+    pub(crate) async fn beside(shop: &Shop) -> (Arc<Self>, Shop) {
         let gateway = Arc::new(Self::default());
         let offered: Arc<dyn Gateway> = gateway.clone();
         let gateways = Gateways::new([(PaymentGatewayName::Stripe, offered)]);
@@ -52,7 +52,7 @@ impl Scripted {
     }
 
     /// What it will answer to this, after what it was told before.
-    pub(super) fn will(&self, what: &'static str, says: Says) -> &Self {
+    pub(crate) fn will(&self, what: &'static str, says: Says) -> &Self {
         self.script
             .lock()
             .unwrap()

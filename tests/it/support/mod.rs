@@ -24,6 +24,7 @@ pub(crate) mod process;
 mod shop;
 mod socket;
 
+pub(crate) use buyer::GuestOrder;
 pub(crate) use database::{Kind, TestDatabase};
 pub(crate) use goods::{GoodsBuilder, product, variant};
 pub(crate) use shop::{As, Reply, Server, Shop, user_of};

@@ -203,6 +203,37 @@ impl Shop {
         self.post(&headers, body).await.json()
     }
 
+    /// Begins a subscription and leaves it; the first answer.
+    pub(crate) async fn first_event(&self, token: Option<&str>, document: &str) -> Value {
+        let mut request = Request::post("/graphql")
+            .header("content-type", "application/json")
+            .header("accept", "text/event-stream");
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let body = json!({ "query": document }).to_string();
+        let response = self
+            .app
+            .router()
+            .oneshot(request.body(Body::from(body)).unwrap())
+            .await;
+        let mut body = response.unwrap().into_body();
+        let mut text = String::new();
+        loop {
+            let event = text.split("\n\n").find(|event| event.contains("event: next"));
+            if let Some((_, data)) = event.and_then(|event| event.split_once("data: ")) {
+                return serde_json::from_str(data).unwrap_or_else(|error| panic!("{error}: {text}"));
+            }
+            let frame = tokio::time::timeout(Duration::from_secs(20), body.frame()).await;
+            let frame = frame.unwrap_or_else(|_| panic!("nothing comes of {document}"));
+            let data = frame
+                .unwrap_or_else(|| panic!("{document}: {text}"))
+                .unwrap()
+                .into_data();
+            text.push_str(std::str::from_utf8(&data.unwrap()).unwrap());
+        }
+    }
+
     /// Runs an operation that must succeed; the answer is its `data`.
     pub(crate) async fn data(&self, caller: As, document: &str, variables: Value) -> Value {
         let mut answer = self.graphql(caller, document, variables).await;
