@@ -94,6 +94,26 @@ both! {
         }
     }
 
+    async fn what_is_read_for_each_one_alone_costs_more(shop: &Shop) {
+        let events = |count: usize| (0..count).map(|n| format!("a{n}: events(first: 0) {{ pageInfo {{ hasNextPage }} }} ")).collect::<String>();
+        let of_one = |inside: &str| format!("{{ me {{ orders(first: 100) {{ nodes {{ {inside} }} }} }} }}");
+        let of_all = |inside: &str| format!("{{ users(first: 100) {{ nodes {{ {inside} }} }} }}");
+        for document in [
+            of_one(&events(1)),
+            of_one("lines { variant { title } } payments { status } events(first: 100) { nodes { type message } }"),
+            of_all("orders(first: 100) { nodes { number status total { amount } } }"),
+        ] {
+            shop.data(As::Staff, &document, json!({})).await;
+        }
+        for document in [
+            of_one(&events(10)),
+            of_all("orders(first: 100) { nodes { events(first: 0) { pageInfo { hasNextPage } } } }"),
+            of_all(&(0..10).map(|n| format!("a{n}: orders(first: 0) {{ pageInfo {{ hasNextPage }} }} ")).collect::<String>()),
+        ] {
+            refused(shop, &document, &json!({})).await;
+        }
+    }
+
     async fn what_a_storefront_asks_for_is_within(shop: &Shop) {
         let mut shelf = shop.add_category("Level 1", None).await;
         for level in 2..=5 {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use souk::kernel::actor::Role;
 use souk::kernel::id::{CategoryId, ProductId};
 
+use crate::support::buyer::{PAY, PLACE, address};
 use crate::support::{As, Kind, Shop, product, variant};
 
 /// A query on the list of products or categories, and its statements with a cold cache.
@@ -81,6 +82,36 @@ const LEDGER: &[(&str, As, u64)] = &[
         6,
     ),
     (
+        "{ me { orders(first: 50) { totalCount pageInfo { endCursor } nodes { number status total { amount } shippingAddress { city } } } } }",
+        As::Customer,
+        3,
+    ),
+    (
+        "{ me { orders(first: 50) { nodes { availableActions customer { name } lines { productName quantity variant { title product { name } } } } } } }",
+        As::Customer,
+        6,
+    ),
+    (
+        "{ me { orders(first: 50) { nodes { payments { status action { __typename } refunds { status amount { amount } } } } } } }",
+        As::Customer,
+        4,
+    ),
+    (
+        "{ me { orders(first: 50) { nodes { fulfillments { status lines { quantity orderLine { sku } } } } } } }",
+        As::Customer,
+        5,
+    ),
+    (
+        "{ orders(first: 50, filter: {statuses: [CONFIRMED], paymentStatuses: [PARTIALLY_REFUNDED]}) { totalCount edges { cursor node { customer { email } availableActions } } } }",
+        As::Staff,
+        3,
+    ),
+    (
+        "{ orders(first: 50) { nodes { lines { variant { inStock product { name } } } payments { gateway refunds { reason } } fulfillments { carrier lines { orderLine { productName } } } } } }",
+        As::Staff,
+        10,
+    ),
+    (
         "{ users(first: 50) { totalCount nodes { email addresses { city } sessions { id } } } }",
         As::Staff,
         // The last for the sessions of whoever asks, the only ones that anybody sees.
@@ -123,15 +154,39 @@ async fn buy(shop: &Shop, product: ProductId) {
     assert_eq!(data["cartCreate"]["userErrors"], json!([]));
 }
 
+/// An order of whoever `As::Customer` is for one of these variants each: paid, sent in part, and partly paid back.
+async fn order(shop: &Shop, variants: &[String]) {
+    let lines: Vec<_> = variants.iter().map(|id| (id.as_str(), 1)).collect();
+    let customer = shop.token(Role::Customer);
+    let cart = shop.cart_of(Some(&customer), &lines).await;
+    let placed = shop.place(Some(&customer), &cart, &cart).await;
+    let (id, line) = (&placed["order"]["id"], &placed["order"]["lines"][0]["id"]);
+    let input = json!({"orderId": id, "gateway": "TEST", "idempotencyKey": id});
+    let data = shop.data(As::Customer, PAY, json!({ "input": input })).await;
+    let payment = &data["paymentCreate"]["payment"]["id"];
+    let document = "mutation($send: FulfillmentCreateInput!, $refund: RefundCreateInput!) {
+        fulfillmentCreate(input: $send) { userErrors { code } } refundCreate(input: $refund) { userErrors { code } } }";
+    let send =
+        json!({"orderId": id, "idempotencyKey": line, "lines": [{"orderLineId": line, "quantity": 1}]});
+    let refund = json!({"paymentId": payment, "idempotencyKey": payment, "amount": {"amount": "1", "currencyCode": "USD"}});
+    let data = shop
+        .data(As::Staff, document, json!({"send": send, "refund": refund}))
+        .await;
+    for mutation in ["fulfillmentCreate", "refundCreate"] {
+        assert_eq!(data[mutation]["userErrors"], json!([]), "{data}");
+    }
+}
+
 /// `count` categories below the root, each with a category below it that holds a product of two variants.
 async fn fill(shop: &Shop, top: CategoryId, from: usize, count: usize) {
+    let mut things = Vec::new();
     for i in from..from + count {
         add_somebody(shop, &format!("person {i}")).await;
         let category = shop.add_category(&format!("Category {i}"), Some(top)).await;
         let shelf = shop.add_category(&format!("Shelf {i}"), Some(category)).await;
         // With fifty products more than the thousand keys at which the library would split a batch.
-        let mut variants = vec![variant(["S"]).price(500).stock(2).image(0)];
-        variants.extend((0..24).map(|size| variant([size.to_string().as_str()]).price(700).stock(0)));
+        let mut variants = vec![variant(["S"]).price(500).stock(4).image(0)];
+        variants.extend((0..24).map(|size| variant([size.to_string().as_str()]).price(700).stock(2)));
         let goods = product(&format!("Thing {i}"))
             .vendor("V")
             .tags(&["t", "u"])
@@ -139,7 +194,13 @@ async fn fill(shop: &Shop, top: CategoryId, from: usize, count: usize) {
         let thing = goods
             .images(&["https://img.example/a.png"])
             .variants(["Size"], variants);
-        let thing = shop.add(thing).await;
+        things.push(shop.add(thing).await);
+    }
+    // An order takes along what is in the cart.
+    for thing in &things {
+        order(shop, &shop.variants_of(*thing).await[..2]).await;
+    }
+    for thing in things {
         buy(shop, thing).await;
     }
 }
@@ -150,6 +211,95 @@ async fn cost(shop: &Shop, caller: As, query: &str, variables: &Value) -> u64 {
     let cost = cold.statements(caller, query, variables.clone()).await;
     cold.close().await;
     cost
+}
+
+/// What the mutations of an order cost, and reading all of it.
+const ORDER_LEDGER: [(&str, u64); 7] = [
+    ("orderPlace", 17),
+    ("paymentCreate", 26),
+    ("fulfillmentCreate", 16),
+    ("fulfillmentDeliver", 10),
+    ("refundCreate", 31),
+    ("order", 10),
+    ("orderCancel", 29),
+];
+
+/// Of two orders for one of each of these variants: one is sent, the other cancelled.
+async fn costs_of_an_order(shop: &Shop, variants: &[String]) -> [(&'static str, u64); 7] {
+    let lines: Vec<_> = variants.iter().map(|id| (id.as_str(), 1)).collect();
+    let customer = shop.token(Role::Customer);
+    let cart = shop.cart_of(Some(&customer), &lines).await;
+    let count = async |caller: As, document: &str, input: Value| {
+        let before = shop.db().statements();
+        let mut data = shop.data(caller, document, json!({ "input": input })).await;
+        let cost = shop.db().statements() - before;
+        let payload = data.as_object_mut().unwrap().values_mut().next().unwrap().take();
+        assert_eq!(payload["userErrors"], json!([]), "{payload}");
+        (payload, cost)
+    };
+    let input = json!({"cartId": cart, "shippingAddress": address(), "idempotencyKey": cart});
+    let (placed, place) = count(As::Customer, PLACE, input).await;
+    let id = &placed["order"]["id"];
+    let (paid, pay) = count(
+        As::Customer,
+        PAY,
+        json!({"orderId": id, "gateway": "TEST", "idempotencyKey": id}),
+    )
+    .await;
+    let document = "mutation($input: FulfillmentCreateInput!) { fulfillmentCreate(input: $input) { fulfillment { id lines { quantity } } userErrors { code } } }";
+    let (sent, send) = count(
+        As::Staff,
+        document,
+        json!({"orderId": id, "idempotencyKey": placed["order"]["number"]}),
+    )
+    .await;
+    assert_eq!(
+        sent["fulfillment"]["lines"].as_array().unwrap().len(),
+        variants.len()
+    );
+    let document = "mutation($input: FulfillmentDeliverInput!) { fulfillmentDeliver(input: $input) { order { status } userErrors { code } } }";
+    let (_, deliver) = count(
+        As::Staff,
+        document,
+        json!({"fulfillmentId": sent["fulfillment"]["id"]}),
+    )
+    .await;
+    let document = "mutation($input: RefundCreateInput!) { refundCreate(input: $input) { refund { status } userErrors { code } } }";
+    let payment = &paid["payment"]["id"];
+    let (_, refund) = count(
+        As::Staff,
+        document,
+        json!({"paymentId": payment, "idempotencyKey": payment}),
+    )
+    .await;
+    let all = "query($id: ID!) { order(by: {id: $id}) { status customer { name } availableActions events(first: 50) { nodes { type order { number } } }
+        lines { quantity variant { title product { name } } } payments { status refunds { status } } fulfillments { status lines { orderLine { sku } } } } }";
+    let read = shop.statements(As::Customer, all, json!({ "id": id })).await;
+    let cart = shop.cart_of(Some(&customer), &lines).await;
+    let placed = shop.place(Some(&customer), &cart, &cart).await;
+    let id = &placed["order"]["id"];
+    shop.data(
+        As::Customer,
+        PAY,
+        json!({"input": {"orderId": id, "gateway": "TEST", "idempotencyKey": id}}),
+    )
+    .await;
+    let document = "mutation($input: OrderCancelInput!) { orderCancel(input: $input) { order { status } userErrors { code } } }";
+    let (_, cancel) = count(
+        As::Customer,
+        document,
+        json!({"orderId": id, "reason": "a mistake"}),
+    )
+    .await;
+    [
+        ("orderPlace", place),
+        ("paymentCreate", pay),
+        ("fulfillmentCreate", send),
+        ("fulfillmentDeliver", deliver),
+        ("refundCreate", refund),
+        ("order", read),
+        ("orderCancel", cancel),
+    ]
 }
 
 both! {
@@ -199,6 +349,28 @@ both! {
         }
         let lock = if shop.kind == Kind::Postgres { 1 } else { 0 };
         assert_eq!(costs, [8 + lock, 8 + lock, 9, 9]);
+    }
+
+    async fn an_order_costs_the_same_however_many_lines_it_has(shop: &Shop) {
+        let sizes = (0..50).map(|size| variant([size.to_string().as_str()]).price(500).stock(9)).collect();
+        let thing = shop.add(product("Thing").variants(["Size"], sizes)).await;
+        let variants = shop.variants_of(thing).await;
+        shop.add_user("tester", Role::Customer).await;
+        let few = costs_of_an_order(shop, &variants[..1]).await;
+        let many = costs_of_an_order(shop, &variants).await;
+        assert_eq!(few, many, "of one line, and of fifty");
+        assert_eq!(few, ORDER_LEDGER);
+    }
+
+    /// They take arguments, and are bounded by what the document may cost.
+    async fn the_events_of_orders_are_a_statement_for_each(shop: &Shop) {
+        shop.add_user("tester", Role::Customer).await;
+        let thing = shop.add(product("Thing").variants(["Size"], vec![variant(["S"]).stock(9)])).await;
+        let query = "{ me { orders(first: 50) { nodes { events(first: 2) { nodes { type order { number } } } } } } }";
+        for orders in 1..=3 {
+            order(shop, &shop.variants_of(thing).await).await;
+            assert_eq!(shop.statements(As::Customer, query, json!({})).await, 2 + orders);
+        }
     }
 
     async fn nodes_are_loaded_together(shop: &Shop) {

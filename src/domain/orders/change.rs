@@ -4,7 +4,7 @@
 //! stock (by the variants' ids).
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _, OnConflict};
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, IntoActiveModel,
     QueryFilter as _, QueryOrder as _, QuerySelect as _,
@@ -22,7 +22,7 @@ use crate::kernel::id::{OrderEventId, OrderId};
 #[derive(Debug)]
 pub struct OrderInHand {
     pub row: shop_order::Model,
-    /// In their order. Change them through [`OrderInHand::save`] alone.
+    /// In their order. Their quantities change, through [`OrderInHand::save`] alone, and nothing else of them.
     pub lines: Vec<order_line::Model>,
     /// As the database has them; None for an order that it has not yet.
     stored: Option<(shop_order::Model, Vec<order_line::Model>)>,
@@ -172,11 +172,15 @@ impl OrderInHand {
         stored_row: &shop_order::Model,
         stored_lines: &[order_line::Model],
     ) -> Result<()> {
-        for (line, stored) in self.lines.iter().zip(stored_lines) {
-            if line != stored {
-                let line = line.clone().into_active_model().reset_all();
-                order_line::Entity::update(line).exec(txn).await?;
-            }
+        let changed: Vec<_> = self
+            .lines
+            .iter()
+            .zip(stored_lines)
+            .filter(|(line, stored)| line != stored)
+            .map(|(line, _)| line)
+            .collect();
+        if !changed.is_empty() {
+            update_quantities(txn, &changed).await?;
         }
         if self.row != *stored_row {
             self.row.updated_at = self.now;
@@ -185,6 +189,25 @@ impl OrderInHand {
         }
         Ok(())
     }
+}
+
+/// By one statement, however many lines there are. The rest of a line is as it was ordered, for good.
+async fn update_quantities(txn: &DatabaseTransaction, lines: &[&order_line::Model]) -> Result<()> {
+    use order_line::Column::{DeliveredQuantity, FulfilledQuantity, Held, Id};
+    let of_each = |quantity: fn(&order_line::Model) -> i32| -> Expr {
+        let cases = lines.iter().fold(CaseStatement::new(), |cases, line| {
+            cases.case(Expr::col(Id).eq(line.id), Expr::val(quantity(line)))
+        });
+        cases.into()
+    };
+    order_line::Entity::update_many()
+        .col_expr(FulfilledQuantity, of_each(|line| line.fulfilled_quantity))
+        .col_expr(DeliveredQuantity, of_each(|line| line.delivered_quantity))
+        .col_expr(Held, of_each(|line| line.held))
+        .filter(Id.is_in(lines.iter().map(|line| line.id)))
+        .exec(txn)
+        .await?;
+    Ok(())
 }
 
 /// Of nine digits; all in use would be nine hundred million orders.

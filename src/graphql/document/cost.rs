@@ -31,6 +31,11 @@ const COUNT: u64 = 200;
 /// What `filter.text` counts for, whatever the size of the page: all that match are found, and ranked, to show the best.
 const SEARCH: u64 = 200;
 
+/// What a list counts for that each object reads by a statement of its own, however little of it is asked for: ten
+/// pages of a hundred at most, where all that loaders read together is a few statements.
+const ALONE: u64 = 100;
+const READ_ALONE: [(&str, &str); 2] = [("Order", "events"), ("User", "orders")];
+
 /// No field takes a larger page: one that is asked for is refused by its argument, which says more than a cost.
 const LARGEST_PAGE: u64 = 2_048;
 
@@ -62,7 +67,7 @@ pub(super) fn check(
         return Ok(());
     }
     let message = format!(
-        "The operation could cost {cost}, and {limit} is allowed: 1 for each object that the answer could have, {COUNT} for each totalCount, {SEARCH} for each search. Ask for smaller pages, or for fewer lists inside each other."
+        "The operation could cost {cost}, and {limit} is allowed: 1 for each object that the answer could have, {COUNT} for each totalCount, {SEARCH} for each search, {ALONE} for the events of each order and the orders of each user. Ask for smaller pages, or for fewer lists inside each other."
     );
     Err(vec![coded("MAX_COST_EXCEEDED", message, Some(operation.pos))])
 }
@@ -161,11 +166,14 @@ impl<'a> Counter<'a> {
             self.items(parent, field, meta)
         };
         let search = if self.searches(field) { SEARCH } else { 0 };
+        let alone = READ_ALONE.contains(&(parent, field.name.node.as_str()));
+        let alone = if alone { ALONE } else { 0 };
         Cost {
             each: items
                 .saturating_mul(inside.each.saturating_add(1))
                 .saturating_add(inside.once)
-                .saturating_add(search),
+                .saturating_add(search)
+                .saturating_add(alone),
             once: 0,
         }
     }

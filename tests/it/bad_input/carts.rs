@@ -120,7 +120,7 @@ fn set_lines() -> Vec<Row> {
     rows
 }
 
-fn quantities(path: &'static str) -> Vec<Row> {
+pub(super) fn quantities(path: &'static str) -> Vec<Row> {
     vec![
         row(path, MISSING, WrongType),
         row(path, Value::Null, WrongType),

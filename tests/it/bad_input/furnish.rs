@@ -14,7 +14,7 @@ use souk::kernel::actor::{Actor, Origin};
 use souk::kernel::id::{CartId, CartLineId, CategoryId, ProductId, ProductVariantId, SessionId, UserId};
 use souk::kernel::page::{Cursor, SortKey};
 
-use super::{accounts, payments};
+use super::{accounts, orders, payments};
 use crate::support::{As, Shop, product, user_of, variant};
 
 /// The names that the tables use, and what they stand for in this shop.
@@ -44,6 +44,8 @@ pub(super) async fn furnish(shop: &Shop) -> Vec<(&'static str, String)> {
     let back = "mutation($id: ID!) { inventoryAdjust(input: {variantId: $id, delta: -1, reason: \"lost\", idempotencyKey: \"other\"}) { userErrors { code } } }";
     shop.data(As::Staff, back, json!({"id": id(0)})).await;
     let people = people(shop).await;
+    // First: an order takes the cart along.
+    let orders = orders::furnish(shop).await;
     let carts = carts(shop, &id(1)).await;
     let text = |text: &str| SortKey::Text(text.to_owned());
     let cursor = |sort: &str, key: SortKey| {
@@ -90,6 +92,7 @@ pub(super) async fn furnish(shop: &Shop) -> Vec<(&'static str, String)> {
         .chain(people)
         .chain(carts)
         .chain(payments)
+        .chain(orders)
         .collect()
 }
 

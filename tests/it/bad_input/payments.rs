@@ -147,7 +147,7 @@ fn amounts(beyond: &'static str) -> Vec<Row> {
     ]
 }
 
-fn keys() -> Vec<Row> {
+pub(super) fn keys() -> Vec<Row> {
     let key = "input.idempotencyKey";
     vec![
         row(key, MISSING, WrongType),

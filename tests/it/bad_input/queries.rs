@@ -106,7 +106,7 @@ fn ids(path: &'static str) -> Vec<Row> {
         row(path, "product_", BadArgument),
         row(path, "product_zzz", BadArgument),
         row(path, "01h455vb4pex5vsknk084sn02q", BadArgument),
-        row(path, "order_01h455vb4pex5vsknk084sn02q", BadArgument),
+        row(path, "image_01h455vb4pex5vsknk084sn02q", BadArgument),
         row(path, "product_81h455vb4pex5vsknk084sn02q", BadArgument),
         row(path, "product_01h455vb4pex5vsknk084sn02q\u{0}", BadArgument),
         row(path, "'; DROP TABLE product; --", BadArgument),
@@ -159,7 +159,7 @@ fn by_slug() -> Vec<Row> {
     ]
 }
 
-fn pages() -> Vec<Row> {
+pub(super) fn pages() -> Vec<Row> {
     vec![
         row("first", -1, BadArgument),
         row("first", 101, BadArgument),

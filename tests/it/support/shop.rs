@@ -203,35 +203,50 @@ impl Shop {
         self.post(&headers, body).await.json()
     }
 
-    /// Begins a subscription and leaves it; the first answer.
-    pub(crate) async fn first_event(&self, token: Option<&str>, document: &str) -> Value {
-        let mut request = Request::post("/graphql")
-            .header("content-type", "application/json")
-            .header("accept", "text/event-stream");
-        if let Some(token) = token {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        let body = json!({ "query": document }).to_string();
-        let response = self
-            .app
-            .router()
-            .oneshot(request.body(Body::from(body)).unwrap())
-            .await;
-        let mut body = response.unwrap().into_body();
-        let mut text = String::new();
+    /// The same, of an answer that may be a stream: its first event, which is the last that is read.
+    pub(crate) async fn post_for_one(&self, headers: &[(&str, &str)], body: impl Into<Body>) -> Reply {
+        let request = with_headers(Request::post("/graphql"), headers);
+        let request = request.body(body.into()).unwrap();
+        let response = self.app.router().oneshot(request).await.unwrap();
+        let (head, mut body) = response.into_parts();
+        let streams = head.headers["content-type"] == "text/event-stream";
+        let (mut read, mut text) = (Vec::new(), String::new());
         loop {
-            let event = text.split("\n\n").find(|event| event.contains("event: next"));
-            if let Some((_, data)) = event.and_then(|event| event.split_once("data: ")) {
-                return serde_json::from_str(data).unwrap_or_else(|error| panic!("{error}: {text}"));
+            let events = text
+                .split("\n\n")
+                .filter_map(|event| event.strip_prefix("event: next\ndata: "));
+            if let Some(event) = events
+                .take(1)
+                .last()
+                .filter(|_| streams && text.ends_with("\n\n"))
+            {
+                read = event.as_bytes().to_vec();
+                break;
             }
             let frame = tokio::time::timeout(Duration::from_secs(20), body.frame()).await;
-            let frame = frame.unwrap_or_else(|_| panic!("nothing comes of {document}"));
-            let data = frame
-                .unwrap_or_else(|| panic!("{document}: {text}"))
-                .unwrap()
-                .into_data();
-            text.push_str(std::str::from_utf8(&data.unwrap()).unwrap());
+            let Some(frame) = frame.expect("the shop says something") else {
+                break;
+            };
+            read.extend_from_slice(frame.unwrap().data_ref().unwrap());
+            text = String::from_utf8_lossy(&read).into_owned();
         }
+        Reply {
+            status: head.status,
+            headers: head.headers,
+            body: read,
+        }
+    }
+
+    /// Begins a subscription and leaves it; the first answer.
+    pub(crate) async fn first_event(&self, token: Option<&str>, document: &str) -> Value {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let mut headers = vec![
+            ("content-type", "application/json"),
+            ("accept", "text/event-stream"),
+        ];
+        headers.extend(bearer.iter().map(|bearer| ("authorization", bearer.as_str())));
+        let body = json!({ "query": document }).to_string();
+        self.post_for_one(&headers, body).await.json()
     }
 
     /// Runs an operation that must succeed; the answer is its `data`.

@@ -1,5 +1,7 @@
 //! The plans of lists: every sort, the first page and a deep one, reads an index and not the table.
 
+mod orders;
+
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
@@ -384,7 +386,7 @@ impl<S: Subscriber> Layer<S> for Recorded {
     }
 }
 
-/// The plan of a statement for any values. PostgreSQL reads a table whole here only for want of an index.
+/// The plan of a statement for any values. PostgreSQL reads a table whole, or sorts, here only for want of an index.
 async fn unbound_plan(shop: &Shop, sql: &str) -> Vec<String> {
     let txn = shop.db().begin().await.unwrap();
     let (explain, column) = match shop.kind {
@@ -399,8 +401,16 @@ async fn unbound_plan(shop: &Shop, sql: &str) -> Vec<String> {
             } else {
                 format!("({})", vec!["NULL"; highest].join(", "))
             };
+            // What a case yields has a type where it is sent, and none in the statement alone.
+            let mut cases = sql.split("THEN $");
+            let mut typed = cases.next().unwrap_or_default().to_owned();
+            for case in cases {
+                let end = case.find(|c: char| !c.is_ascii_digit()).unwrap_or(case.len());
+                let (number, rest) = case.split_at(end);
+                typed.push_str(&format!("THEN ${number}::bigint{rest}"));
+            }
             let prepare = format!(
-                "SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan; PREPARE asked AS {sql}"
+                "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL plan_cache_mode = force_generic_plan; PREPARE asked AS {typed}"
             );
             txn.execute_unprepared(&prepare)
                 .await
