@@ -92,7 +92,7 @@ both! {
         let held = souk::domain::carts::lock::lock_in_txn(&txn, &system(shop), id).await.unwrap();
         assert!(held.is_some());
         assert_eq!(forget_idle(&system(shop), 9).await.unwrap(), 1);
-        drop(txn);
+        txn.rollback().await.unwrap();
         assert_eq!(forget_idle(&system(shop), 9).await.unwrap(), 1);
         assert_eq!(json!(rows(shop, "cart").await), 0);
     }

@@ -1,15 +1,17 @@
 //! The server is killed again and again while orders are placed, paid and cancelled. After each restart the books balance,
 //! and a subscriber that goes on where it was cut off has every event exactly once.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use reqwest::Client;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 use serde_json::{Value, json};
-use souk::entity::order_event;
+use souk::entity::shop_order::OrderStatus;
+use souk::entity::{order_event, shop_order};
 use souk::kernel::clock::{Clock as _, SystemClock};
 use tokio::task::JoinSet;
 use tokio_tungstenite::connect_async;
@@ -24,18 +26,31 @@ use crate::support::{Kind, Shop, TestDatabase, product};
 const KILLS: u32 = 25;
 const BUYERS: u64 = 6;
 
+/// Orders between two kills: as many on a slow machine as on a fast one.
+const ORDERS: usize = 4;
+
 /// Random enough for when to kill: a test that fails is told by what it found, not by when.
 fn scattered(i: u32) -> Duration {
-    Duration::from_millis(u64::from(i.wrapping_mul(2_654_435_761) >> 24) + 120)
+    Duration::from_millis(u64::from(i.wrapping_mul(2_654_435_761) >> 25))
 }
 
+/// What the server has said yes to, and so must never forget.
+#[derive(Debug, Default)]
+struct Promised {
+    placed: Vec<String>,
+    paid: Vec<String>,
+    cancelled: Vec<String>,
+}
+
+type Promises = Arc<Mutex<Promised>>;
+
 /// One request; None when the server is not there, or dies of it.
-async fn ask(
+async fn try_ask(
     client: &Client,
     address: &str,
     token: Option<&str>,
     document: &str,
-    variables: Value,
+    variables: &Value,
 ) -> Option<Value> {
     let body = json!({ "query": document, "variables": variables }).to_string();
     let mut request = client
@@ -49,44 +64,52 @@ async fn ask(
     serde_json::from_str(&text).ok()
 }
 
+/// The same request until it is answered: whoever lost an answer asks again, and is told the same.
+async fn ask(client: &Client, address: &str, token: Option<&str>, document: &str, variables: Value) -> Value {
+    loop {
+        if let Some(answer) = try_ask(client, address, token, document, &variables).await {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// Orders and pays or cancels, over and over, whatever becomes of it.
-async fn buy(address: String, staff: String, variant: String, number: Arc<AtomicU64>) {
+async fn buy(address: String, staff: String, variant: String, number: Arc<AtomicU64>, promises: Promises) {
     const CART: &str = "mutation($input: CartCreateInput!) { cartCreate(input: $input) { cart { id } } }";
-    const CANCEL: &str =
-        "mutation($input: OrderCancelInput!) { orderCancel(input: $input) { userErrors { code } } }";
+    const CANCEL: &str = "mutation($input: OrderCancelInput!) { orderCancel(input: $input) { order { id } userErrors { code } } }";
     let client = client();
     loop {
         let number = number.fetch_add(1, Ordering::Relaxed);
         let lines = json!({"input": {"lines": [{"variantId": variant, "quantity": 1 + number % 3}]}});
-        let Some(cart) = ask(&client, &address, None, CART, lines).await else {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            continue;
-        };
+        let cart = ask(&client, &address, None, CART, lines).await;
         let input = json!({"cartId": cart["data"]["cartCreate"]["cart"]["id"], "email": "a@example.com",
             "shippingAddress": self::address(), "idempotencyKey": format!("order {number}")});
-        let place = json!({ "input": input });
-        // Whoever gets no answer asks again, and must be told the same.
-        let Some(placed) = ask(&client, &address, None, PLACE, place.clone()).await else {
-            continue;
+        let placed = ask(&client, &address, None, PLACE, json!({ "input": input })).await;
+        let placed = &placed["data"]["orderPlace"];
+        let Some(order) = placed["order"]["id"].as_str() else {
+            panic!("an order that was asked for again and again is refused: {placed}");
         };
-        let order = &placed["data"]["orderPlace"];
-        if order["order"]["id"] == Value::Null {
-            continue;
-        }
-        let key = format!("then {number}");
+        promises.lock().unwrap().placed.push(order.to_owned());
         let outcome = match number % 5 {
             0 => "DECLINE",
             1 => "TIMEOUT_THEN_SUCCEED",
             _ => "SUCCEED",
         };
-        let pay = json!({"token": order["guestToken"], "input": {"orderId": order["order"]["id"],
-            "gateway": "TEST", "testOutcome": outcome, "idempotencyKey": key}});
-        let cancel = json!({"input": {"orderId": order["order"]["id"], "reason": "changed my mind"}});
+        let pay = json!({"token": placed["guestToken"], "input": {"orderId": order,
+            "gateway": "TEST", "testOutcome": outcome, "idempotencyKey": format!("then {number}")}});
+        let cancel = json!({"input": {"orderId": order, "reason": "changed my mind"}});
         if !number.is_multiple_of(4) {
-            ask(&client, &address, None, PAY, pay).await;
+            let paid = ask(&client, &address, None, PAY, pay).await;
+            if paid["data"]["paymentCreate"]["payment"]["status"] == "CAPTURED" {
+                promises.lock().unwrap().paid.push(order.to_owned());
+            }
         }
         if number % 4 < 2 {
-            ask(&client, &address, Some(&staff), CANCEL, cancel).await;
+            let cancelled = ask(&client, &address, Some(&staff), CANCEL, cancel).await;
+            if cancelled["data"]["orderCancel"]["order"]["id"] == order {
+                promises.lock().unwrap().cancelled.push(order.to_owned());
+            }
         }
     }
 }
@@ -173,15 +196,24 @@ async fn survive(kind: Kind) {
     let mut subscriber = JoinSet::new();
     subscriber.spawn(listen(server.address.clone(), staff.clone(), after, heard));
     let (mut buyers, number) = (JoinSet::new(), Arc::new(AtomicU64::new(0)));
+    let promises = Promises::default();
     for _ in 0..BUYERS {
         buyers.spawn(buy(
             server.address.clone(),
             staff.clone(),
             mug.clone(),
             Arc::clone(&number),
+            Arc::clone(&promises),
         ));
     }
     for i in 0..KILLS {
+        let wanted = promises.lock().unwrap().placed.len() + ORDERS;
+        while promises.lock().unwrap().placed.len() < wanted {
+            if let Some(ended) = buyers.try_join_next() {
+                panic!("a buyer ended: {ended:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         tokio::time::sleep(scattered(i)).await;
         server.kill();
         shop.balance().await;
@@ -189,8 +221,6 @@ async fn survive(kind: Kind) {
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
     buyers.shutdown().await;
-    let orders = shop.rows("SELECT number FROM shop_order").await.len();
-    assert!(orders > 50, "{orders} orders are no load");
 
     let mut events = Vec::new();
     let start = Instant::now();
@@ -213,8 +243,34 @@ async fn survive(kind: Kind) {
     subscriber.shutdown().await;
     drop(server);
     shop.balance().await;
+    let promised = std::mem::take(&mut *promises.lock().unwrap());
+    kept(&shop, &promised).await;
     shop.close().await;
     database.drop().await;
+}
+
+/// Whatever was said yes to has been done.
+async fn kept(shop: &Shop, promised: &Promised) {
+    let orders = shop_order::Entity::find().all(shop.db().fresh()).await.unwrap();
+    let orders: HashMap<String, shop_order::Model> = orders
+        .into_iter()
+        .map(|order| (order.id.to_string(), order))
+        .collect();
+    assert!(
+        promised.placed.iter().all(|id| orders.contains_key(id)),
+        "an order is lost"
+    );
+    assert!(
+        promised.paid.iter().all(|id| orders[id].paid > 0),
+        "a payment is lost"
+    );
+    let cancelled = |id: &String| orders[id].status == OrderStatus::Cancelled;
+    assert!(promised.cancelled.iter().all(cancelled), "a cancellation is lost");
+    // Nor is there more than was asked for: a request that was sent again is one order.
+    let keys = shop
+        .rows("SELECT key FROM idempotency_key WHERE operation = 'orderPlace'")
+        .await;
+    assert_eq!(orders.len(), keys.len());
 }
 
 /// All events but that of the first order, in the order of all.

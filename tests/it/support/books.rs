@@ -36,7 +36,7 @@ const BOOKS: &[(&str, &str)] = &[
     (
         "the newest event says how the order stands",
         "SELECT o.number FROM shop_order o JOIN order_event e ON e.order_id = o.id AND e.seq = o.last_seq
-         WHERE e.status <> o.status OR e.fulfillment_status <> o.fulfillment_status",
+         WHERE e.status <> o.status OR e.payment_status <> o.payment_status OR e.fulfillment_status <> o.fulfillment_status",
     ),
     (
         "places among all events have no gap",
@@ -46,6 +46,15 @@ const BOOKS: &[(&str, &str)] = &[
         "an order's money is that of its payments",
         "SELECT o.number FROM shop_order o LEFT JOIN payment p ON p.order_id = o.id GROUP BY o.number, o.paid, o.refunded
          HAVING coalesce(sum(p.captured), 0) <> o.paid OR coalesce(sum(p.refunded), 0) <> o.refunded",
+    ),
+    (
+        "each step of an order has its event",
+        "SELECT o.number FROM shop_order o WHERE
+            o.paid > 0 AND NOT EXISTS (SELECT 1 FROM order_event e WHERE e.order_id = o.id AND e.type = 'PAYMENT_CAPTURED')
+            OR o.refunded > 0 AND NOT EXISTS (SELECT 1 FROM order_event e WHERE e.order_id = o.id AND e.type = 'REFUNDED')
+            OR o.status <> 'PENDING_PAYMENT' AND NOT EXISTS (SELECT 1 FROM order_event e WHERE e.order_id = o.id AND e.type = o.status)
+            OR o.fulfillment_status <> 'UNFULFILLED' AND NOT EXISTS (SELECT 1 FROM order_event e WHERE e.order_id = o.id AND e.type = 'FULFILLED')
+            OR o.fulfillment_status = 'DELIVERED' AND NOT EXISTS (SELECT 1 FROM order_event e WHERE e.order_id = o.id AND e.type = 'DELIVERED')",
     ),
     (
         "nothing is confirmed for which no money is promised or was taken",
