@@ -29,7 +29,7 @@ impl Shop {
     async fn payment_gateways(&self, ctx: &Context<'_>) -> Result<List<PaymentGateway>> {
         let platform = &ctx.domain()?.platform;
         let currency = platform.shop.currency;
-        let offered = platform.gateways.iter();
+        let offered = platform.gateways.all_offered();
         let usable = offered.filter(|(_, gateway)| gateway.takes(currency));
         let gateway = usable.map(|(name, gateway)| PaymentGateway {
             name: name.into(),

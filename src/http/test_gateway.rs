@@ -20,7 +20,12 @@ use crate::kernel::error::Result;
 
 /// Its address, where there is one.
 pub(super) fn router(shared: &Shared) -> Router<Arc<Shared>> {
-    if shared.platform().gateways.get(PaymentGatewayName::Test).is_none() {
+    if shared
+        .platform()
+        .gateways
+        .offered(PaymentGatewayName::Test)
+        .is_none()
+    {
         return Router::new();
     }
     Router::new().route(&format!("{PAGE}/{{token}}"), routing::get(show).post(pay))

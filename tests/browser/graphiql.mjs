@@ -88,7 +88,7 @@ try {
   });
 
   await step('the example tabs are there', async () => {
-    for (const name of ['Products', 'Product', 'Search', 'Categories', 'SessionCreate', 'Me', 'InventoryAdjust']) {
+    for (const name of ['Products', 'Product', 'Search', 'Categories', 'CartCreate', 'OrderPlace', 'OrderEvents', 'PaymentCreate', 'Order', 'SessionCreate', 'Me', 'InventoryAdjust', 'FulfillmentCreate']) {
       await tab(name).waitFor();
     }
   });
@@ -149,6 +149,55 @@ try {
     const { data: mine } = await answer();
     assert.equal(mine.me.email, 'customer@demo.souk.example');
     assert.equal(mine.me.sessions.filter((session) => session.isCurrent).length, 1);
+  });
+
+  await step('the tabs walk from a product to a paid order, which a subscription watches', async () => {
+    // What stands in angle brackets is to be replaced; a tab's variables are the editor below its query.
+    const fill = async (name, values) => {
+      await tab(name).click();
+      await page.getByRole('button', { name: 'Variables', exact: true }).click();
+      const variables = page.locator('.graphiql-editor-tool .graphiql-editor:not(.hidden)');
+      let text = await content(variables);
+      for (const [what, value] of Object.entries(values)) {
+        assert.ok(text.includes(what), `${name} asks for ${what}: ${text}`);
+        text = text.replace(what, value);
+      }
+      await variables.locator('.CodeMirror').click();
+      await page.keyboard.press('ControlOrMeta+A');
+      await page.keyboard.insertText(text);
+    };
+    await tab('Product').click();
+    await runUntil('"variants"');
+    const variant = (await answer()).data.product.variants[0].id;
+    await fill('CartCreate', { '<id of a variant, from a product>': variant });
+    await runUntil('"subtotal"');
+    const { cart } = (await answer()).data.cartCreate;
+    await fill('OrderPlace', { '<id of the cart>': cart.id });
+    await runUntil('"guestToken"');
+    const placed = (await answer()).data.orderPlace;
+    assert.equal(placed.order.status, 'PENDING_PAYMENT');
+    const order = { '<id of the order>': placed.order.id, '<guestToken of the order>': placed.guestToken };
+    await fill('OrderEvents', order);
+    await tab('OrderEvents').waitFor();
+    await run.click();
+    await until('a subscription', () => sockets.at(-1)?.sent.some(({ type }) => type === 'subscribe'));
+    // Paid by another client, since a tab that is left ends its subscription.
+    const pay = await page.request.post(new URL('/graphql', base).href, {
+      data: {
+        query: `mutation ($input: PaymentCreateInput!, $token: String) {
+          paymentCreate(input: $input, guestToken: $token) { payment { status } userErrors { code } } }`,
+        variables: {
+          input: { orderId: placed.order.id, gateway: 'TEST', idempotencyKey: 'browser' },
+          token: placed.guestToken,
+        },
+      },
+    });
+    assert.equal((await pay.json()).data.paymentCreate.payment.status, 'CAPTURED');
+    await result.getByText('"CONFIRMED"').first().waitFor();
+    await fill('Order', order);
+    await runUntil('"PAYMENT_CAPTURED"');
+    assert.equal((await answer()).data.order.paymentStatus, 'PAID');
+    sockets.length = 0;
   });
 
   await step('a subscription connects', async () => {

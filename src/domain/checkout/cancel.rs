@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sea_orm::ActiveEnum as _;
+use sea_orm::{ActiveEnum as _, EntityTrait as _};
 use serde_json::json;
 
 use super::stock::release;
@@ -59,5 +59,10 @@ pub async fn cancel(ctx: &Context, id: OrderId, reason: &str) -> Result<Arc<shop
     commit(ctx, txn).await?;
     // What of it the gateways did not do now, the worker has them do later.
     drive::drive(ctx, &payments).await;
+    if payments.is_empty() {
+        return Ok(Arc::new(row));
+    }
+    let row = shop_order::Entity::find_by_id(id).one(ctx.db().fresh()).await?;
+    let row = row.ok_or_else(|| Error::internal(anyhow::anyhow!("a cancelled order is gone")))?;
     Ok(Arc::new(row))
 }

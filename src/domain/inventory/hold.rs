@@ -24,7 +24,7 @@ pub type Quantities = BTreeMap<ProductVariantId, i64>;
 /// Who moves stock, why and when: what its movements say.
 #[derive(Clone, Debug)]
 pub struct Why {
-    /// E.g. `order 481203557 placed`.
+    /// E.g. `order_01kb… placed`.
     pub reason: String,
     pub actor: String,
     pub now: DateTime<Utc>,

@@ -13,7 +13,7 @@ use sea_orm::{
 use super::state::{self, Standing};
 use crate::domain::context::Context;
 use crate::entity::order_event::OrderEventType;
-use crate::entity::shop_order::OrderStatus;
+use crate::entity::shop_order::{OrderStatus, PaymentProgress};
 use crate::entity::{order_event, order_line, shop_order};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::id::{OrderEventId, OrderId};
@@ -112,15 +112,20 @@ impl OrderInHand {
         });
     }
 
-    /// Completes an order that is delivered and paid in full.
+    /// Completes an order that is delivered and for which no more money is to come: what of an authorization was not captured is
+    /// released, and what went back went back.
     pub fn complete_if_done(&mut self) -> Result<()> {
         use crate::entity::shop_order::FulfillmentProgress::Delivered;
-        let done = self.row.status == OrderStatus::Confirmed
-            && self.row.fulfillment_status == Delivered
-            && self.row.paid >= self.row.total;
-        if done {
+        let settled = match self.row.payment_status {
+            PaymentProgress::PartiallyPaid
+            | PaymentProgress::Paid
+            | PaymentProgress::PartiallyRefunded
+            | PaymentProgress::Refunded => true,
+            PaymentProgress::Unpaid | PaymentProgress::Authorized => false,
+        };
+        if self.row.status == OrderStatus::Confirmed && self.row.fulfillment_status == Delivered && settled {
             self.become_status(OrderStatus::Completed)?;
-            self.happened(OrderEventType::Completed, "Everything has arrived and is paid.");
+            self.happened(OrderEventType::Completed, "Everything has arrived.");
         }
         Ok(())
     }

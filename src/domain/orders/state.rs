@@ -80,7 +80,8 @@ pub const ACTIONS: &[Rule] = &[
         action: OrderAction::Fulfill,
         doer: Doer::Staff,
         status: &[Confirmed],
-        payment: ANY_PAYMENT,
+        // Nothing is sent for which no money is promised or kept.
+        payment: &[Authorized, PartiallyPaid, Paid, PartiallyRefunded],
         fulfillment: &[Unfulfilled, PartiallyFulfilled],
     },
     Rule {
@@ -132,6 +133,11 @@ impl Standing {
             .map(|rule| rule.action)
     }
 
+    /// The same by their names, for `params`.
+    pub fn allowed(self, doer: Doer) -> Vec<&'static str> {
+        self.actions(doer).map(OrderAction::name).collect()
+    }
+
     /// # Errors
     /// TRANSITION_INVALID, with what can be done instead.
     pub fn require(self, action: OrderAction, doer: Doer, path: &str) -> Result<(), Error> {
@@ -141,7 +147,7 @@ impl Standing {
         {
             return Ok(());
         }
-        let allowed: Vec<&str> = self.actions(doer).map(OrderAction::name).collect();
+        let allowed = self.allowed(doer);
         let message = format!(
             "the order is {}, {} and {}: {} is not possible now",
             name(&self.status),

@@ -9,12 +9,14 @@ use sea_orm::{
 
 use super::hand::{Case, Payments, money};
 use super::hear::{News, hear};
+use super::operation::is_pending;
 use super::stop::give_back;
 use crate::domain::context::Context;
 use crate::domain::inventory::hold::{Held, Quantities, Why, reserve_in_txn};
 use crate::domain::orders::change::OrderInHand;
 use crate::entity::order_event::OrderEventType;
 use crate::entity::payment::{PaymentGatewayName, PaymentStatus};
+use crate::entity::payment_operation::OperationKind;
 use crate::entity::refund::{self, RefundStatus};
 use crate::entity::shop_order::OrderStatus;
 use crate::infra::gateways::{Return, ReturnStage, State};
@@ -129,6 +131,12 @@ async fn moved(
 
 /// What money does to the order that it was for: an order that has ended takes it only if its goods can still be had.
 async fn arrived(txn: &DatabaseTransaction, ctx: &Context, case: &mut Case) -> Result<()> {
+    // A promise that is being given back, by whoever ended the order or by staff, is nothing to build on.
+    if case.payment()?.status == PaymentStatus::Authorized
+        && is_pending(txn, case.id, OperationKind::Void).await?
+    {
+        return Ok(());
+    }
     let covered = case.payments.cover(&case.order.row);
     match case.order.row.status {
         OrderStatus::PendingPayment => {
@@ -170,7 +178,7 @@ async fn hold_again(txn: &DatabaseTransaction, ctx: &Context, order: &mut OrderI
         *wanted.entry(variant).or_default() += i64::from(line.quantity);
     }
     let why = Why {
-        reason: format!("order {} paid late", order.row.number),
+        reason: format!("{} paid late", order.row.id),
         actor: ctx.actor.key(),
         now: ctx.now(),
     };

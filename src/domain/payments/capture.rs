@@ -9,6 +9,7 @@ use super::hand::{Case, currency, money};
 use super::operation::{First, Task, pending, write};
 use crate::domain::audit::record::{Deed, record};
 use crate::domain::context::Context;
+use crate::domain::orders::state::Doer;
 use crate::domain::permission::Permission;
 use crate::entity::payment::{self, PaymentGatewayName, PaymentStatus};
 use crate::entity::payment_operation::{self, OperationKind};
@@ -91,7 +92,7 @@ async fn begin(
 }
 
 /// What can be taken.
-fn promised(row: &payment::Model) -> i64 {
+pub(super) fn promised(row: &payment::Model) -> i64 {
     match row.status {
         PaymentStatus::Authorized => row.authorized,
         PaymentStatus::Processing => row.amount,
@@ -116,13 +117,14 @@ fn require(case: &Case, row: &payment::Model, is_free: bool) -> Result<()> {
         return Ok(());
     }
     let message = "there is nothing to capture: the payment is neither authorized nor a bank transfer under way, or its order has ended";
-    Err(transition_invalid(row, message))
+    Err(transition_invalid(case, row, message))
 }
 
 /// That a payment cannot go from its state to another one.
-pub(super) fn transition_invalid(row: &payment::Model, message: &str) -> Error {
+pub(super) fn transition_invalid(case: &Case, row: &payment::Model, message: &str) -> Error {
     use sea_orm::ActiveEnum as _;
-    let params = json!({"status": row.status.to_value()});
+    let allowed = case.order.standing().allowed(Doer::Staff);
+    let params = json!({"status": row.status.to_value(), "allowed": allowed});
     let refusal = Refusal::new(ErrorCode::TransitionInvalid, "paymentId", message);
     refusal.with_params(params).into()
 }

@@ -5,9 +5,10 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use url::Url;
 
+use super::actions::stands_in_the_way;
 use super::asked::{Claimed, claim};
 use super::drive::carry_out_now;
-use super::hand::{Journey, Payments, is_live};
+use super::hand::{Journey, Payments};
 use super::operation::{First, Task, write};
 use crate::domain::context::Context;
 use crate::domain::orders::change::{OrderInHand, commit};
@@ -136,6 +137,9 @@ async fn begin(
     Ok((id, written))
 }
 
+/// Tries to pay one order. Each is looked at with the others, and whoever needs more of them tries cards that are not theirs.
+const MOST: usize = 20;
+
 /// Whether the order can be paid now. Under its lock nobody else makes a payment for it; the index `uq_payment_live` would
 /// refuse a second one anyhow.
 fn payable(ctx: &Context, order: &OrderInHand, payments: &Payments) -> Result<()> {
@@ -145,12 +149,20 @@ fn payable(ctx: &Context, order: &OrderInHand, payments: &Payments) -> Result<()
     }
     let doer = doer(ctx, &order.row);
     order.standing().require(OrderAction::Pay, doer, "orderId")?;
-    let in_the_way =
-        |row: &&payment::Model| is_live(row.status) || row.status == PaymentStatus::RequiresReview;
-    if let Some(row) = payments.all().iter().find(in_the_way) {
+    if payments.all().len() >= MOST {
+        let message = format!("there have been {MOST} tries to pay the order: place a new one");
+        return Err(Error::refused(ErrorCode::TransitionInvalid, "orderId", message));
+    }
+    if let Some(row) = payments.all().iter().find(|row| stands_in_the_way(row)) {
         let message = "another payment of the order is under way: finish it, or wait until it has failed";
         let refusal = Refusal::new(ErrorCode::TransitionInvalid, "orderId", message);
-        let params = json!({"paymentId": row.id.to_string()});
+        let allowed: Vec<_> = order
+            .standing()
+            .allowed(doer)
+            .into_iter()
+            .filter(|action| *action != "PAY")
+            .collect();
+        let params = json!({"paymentId": row.id.to_string(), "allowed": allowed});
         return Err(refusal.with_params(params).into());
     }
     Ok(())
@@ -158,7 +170,7 @@ fn payable(ctx: &Context, order: &OrderInHand, payments: &Payments) -> Result<()
 
 /// Whether the shop offers this way to pay the order.
 fn offered(ctx: &Context, command: &CreatePayment, order: &shop_order::Model) -> Result<()> {
-    let Some(gateway) = ctx.platform.gateways.get(command.gateway) else {
+    let Some(gateway) = ctx.platform.gateways.offered(command.gateway) else {
         let message = "the shop does not offer this gateway";
         let code = ErrorCode::GatewayNotConfigured;
         return Err(Error::refused(code, "gateway", message));

@@ -253,7 +253,7 @@ async fn conclude(
             later(Some(error))
         }
     };
-    end(&txn, operation, ended).await?;
+    end(&txn, operation, ended, ctx.now()).await?;
     case.save(&txn, ctx.now()).await?;
     commit(ctx, txn).await
 }

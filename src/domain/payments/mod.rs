@@ -4,6 +4,7 @@
 //! lock, and a process that dies in between leaves behind what another one goes on with. What a gateway says is applied
 //! under the order's lock (`apply`), whoever asked and however often it is said.
 
+pub mod actions;
 pub mod amount;
 mod apply;
 mod asked;

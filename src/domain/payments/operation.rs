@@ -169,6 +169,19 @@ async fn put_off(
     Ok(moved.rows_affected == 1)
 }
 
+/// What waited for the making of a payment waits no longer.
+async fn hurry(txn: &DatabaseTransaction, payment: PaymentId, now: DateTime<Utc>) -> Result<()> {
+    payment_operation::Entity::update_many()
+        .col_expr(Column::AttemptAt, Expr::val(now))
+        .filter(Column::PaymentId.eq(payment))
+        .filter(Column::Kind.ne(OperationKind::Create))
+        .filter(Column::Status.eq(OperationStatus::Pending))
+        .filter(Column::Attempts.eq(0))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
 /// What came of trying.
 #[derive(Clone, Debug)]
 pub(super) enum Ended {
@@ -183,7 +196,11 @@ pub(super) async fn end(
     txn: &DatabaseTransaction,
     operation: &payment_operation::Model,
     ended: Ended,
+    now: DateTime<Utc>,
 ) -> Result<()> {
+    if operation.kind == OperationKind::Create && !matches!(ended, Ended::Later(..)) {
+        hurry(txn, operation.payment_id, now).await?;
+    }
     let (status, attempt_at, error) = match ended {
         Ended::Succeeded => (OperationStatus::Succeeded, None, None),
         Ended::Failed(error) => (OperationStatus::Failed, None, Some(error)),

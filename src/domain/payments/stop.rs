@@ -1,8 +1,6 @@
 //! What becomes of the payments of an order that ends: what is promised is released, what was taken goes back.
 
-use sea_orm::{
-    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
-};
+use sea_orm::{ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _};
 
 use super::hand::Payments;
 use super::operation::{First, Task, is_pending, pending, write};
@@ -35,13 +33,19 @@ pub async fn stop_in_txn(
 /// Whether it is not known what has come of a payment of the order: an order that may have been paid does not expire.
 /// Bank transfers are awaited until the order's hold ends, and no longer.
 pub async fn unknown_in_txn(txn: &DatabaseTransaction, order: OrderId) -> Result<bool> {
-    let unknown = payment::Entity::find()
+    let under_way = payment::Entity::find()
         .filter(payment::Column::OrderId.eq(order))
         .filter(payment::Column::Status.eq(PaymentStatus::Processing))
-        .filter(payment::Column::Gateway.ne(PaymentGatewayName::Manual))
-        .count(txn)
+        .all(txn)
         .await?;
-    Ok(unknown > 0)
+    for row in under_way {
+        // One by hand is known as soon as it is made.
+        if row.gateway != PaymentGatewayName::Manual || is_pending(txn, row.id, OperationKind::Create).await?
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Writes down that a payment is to be released, or that all that is left of it is to go back. Twice is once.

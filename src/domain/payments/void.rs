@@ -68,13 +68,13 @@ async fn begin(
     };
     if !possible {
         let message = "the payment is over, or it is not known yet what has come of it";
-        return Err(transition_invalid(row, message));
+        return Err(transition_invalid(case, row, message));
     }
     match case.order.row.status {
         // It would stay confirmed, and be sent out unpaid.
         OrderStatus::Confirmed | OrderStatus::Completed => {
             let message = "the payment has confirmed the order: cancel the order, which releases it";
-            return Err(transition_invalid(row, message));
+            return Err(transition_invalid(case, row, message));
         }
         OrderStatus::PendingPayment | OrderStatus::Cancelled | OrderStatus::Expired => {}
     }

@@ -8,8 +8,7 @@ use super::connection::OrderEventConnection;
 use super::status::{OrderAction, OrderFulfillmentStatus, OrderPaymentStatus, OrderStatus};
 use super::{Fulfillment, OrderLine};
 use crate::domain::orders::policy;
-use crate::domain::orders::state::{self, Standing};
-use crate::domain::payments::hand::is_live;
+use crate::domain::payments::actions::actions;
 use crate::entity::shop_order;
 use crate::graphql::accounts::{Address, User};
 use crate::graphql::connection::page_args;
@@ -74,15 +73,14 @@ impl Order {
         self.row.fulfillment_status.into()
     }
 
-    /// What you may do to it now. Doing anything else is TRANSITION_INVALID. While a payment is under way there is none of PAY.
+    /// What you may do to it now. Doing anything else is TRANSITION_INVALID.
     async fn available_actions(&self, ctx: &Context<'_>) -> Result<Vec<OrderAction>> {
-        let doer = policy::doer(ctx.domain()?, &self.row);
-        let mut actions: Vec<_> = Standing::of(&self.row).actions(doer).collect();
-        if actions.contains(&state::OrderAction::Pay) {
-            let payments = ctx.loaders()?.load_one(PaymentsByOrder(self.row.id)).await?;
-            let under_way = payments.unwrap_or_default().iter().any(|row| is_live(row.status));
-            actions.retain(|action| !under_way || *action != state::OrderAction::Pay);
-        }
+        let (doer, loaders) = (policy::doer(ctx.domain()?, &self.row), ctx.loaders()?);
+        let payments = loaders.load_one(PaymentsByOrder(self.row.id));
+        let lines = loaders.load_one(LinesByOrder(self.row.id));
+        let (payments, lines) = futures_util::try_join!(payments, lines)?;
+        let (payments, lines) = (payments.unwrap_or_default(), lines.unwrap_or_default());
+        let actions = actions(&self.row, doer, &payments, &lines);
         Ok(actions.into_iter().map(Into::into).collect())
     }
 

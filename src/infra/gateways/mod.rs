@@ -163,33 +163,57 @@ pub fn growing(looks: u32) -> Duration {
 
 /// The gateways that buyers can choose from, in the order in which they are shown.
 #[derive(Clone, Debug, Default)]
-pub struct Gateways(Vec<(PaymentGatewayName, Arc<dyn Gateway>)>);
+pub struct Gateways(Vec<Entry>);
+
+#[derive(Clone, Debug)]
+struct Entry {
+    name: PaymentGatewayName,
+    gateway: Arc<dyn Gateway>,
+    /// Whether new payments may be made with it. Those that there are go on either way.
+    offered: bool,
+}
 
 impl Gateways {
     pub fn new(gateways: impl IntoIterator<Item = (PaymentGatewayName, Arc<dyn Gateway>)>) -> Self {
-        Self(gateways.into_iter().collect())
+        let entry = |(name, gateway)| Entry {
+            name,
+            gateway,
+            offered: true,
+        };
+        Self(gateways.into_iter().map(entry).collect())
     }
 
-    /// Those that the settings offer.
+    /// Those that need no settings, offered or not.
     pub fn of_config(config: &Config) -> Self {
-        let mut offered: Vec<(PaymentGatewayName, Arc<dyn Gateway>)> = Vec::new();
-        if config.orders.manual_payments {
-            offered.push((PaymentGatewayName::Manual, Arc::new(manual::Manual)));
-        }
-        if config.orders.test_payments {
-            let test = test::Test::new(&config.http.public_url);
-            offered.push((PaymentGatewayName::Test, Arc::new(test)));
-        }
-        Self(offered)
+        Self(vec![
+            Entry {
+                name: PaymentGatewayName::Manual,
+                gateway: Arc::new(manual::Manual),
+                offered: config.orders.manual_payments,
+            },
+            Entry {
+                name: PaymentGatewayName::Test,
+                gateway: Arc::new(test::Test::new(&config.http.public_url)),
+                offered: config.orders.test_payments,
+            },
+        ])
     }
 
+    /// For payments that there are.
     pub fn get(&self, name: PaymentGatewayName) -> Option<&dyn Gateway> {
-        let mut gateways = self.iter();
-        gateways.find(|(own, _)| *own == name).map(|(_, gateway)| gateway)
+        let entry = self.0.iter().find(|entry| entry.name == name);
+        entry.map(|entry| &*entry.gateway)
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (PaymentGatewayName, &dyn Gateway)> {
-        self.0.iter().map(|(name, gateway)| (*name, &**gateway))
+    /// For new payments.
+    pub fn offered(&self, name: PaymentGatewayName) -> Option<&dyn Gateway> {
+        let mut offered = self.all_offered();
+        offered.find(|(own, _)| *own == name).map(|(_, gateway)| gateway)
+    }
+
+    pub fn all_offered(&self) -> impl Iterator<Item = (PaymentGatewayName, &dyn Gateway)> {
+        let offered = self.0.iter().filter(|entry| entry.offered);
+        offered.map(|entry| (entry.name, &*entry.gateway))
     }
 }
 

@@ -66,7 +66,7 @@ settings! {
     "SOUK_SHOP_NAME", "Souk", "the name of the shop";
     "SOUK_CURRENCY", "USD", "the currency that the shop sells in (ISO 4217)";
     "SOUK_ORDER_HOLD", "15m", "how long an order that is not paid holds stock";
-    "SOUK_MANUAL_PAYMENTS", "true", "whether buyers may pay by MANUAL: by bank transfer (CHARGE) or on delivery (AUTHORIZE)";
+    "SOUK_MANUAL_PAYMENTS", "", "whether buyers may pay by MANUAL: by bank transfer (CHARGE) or on delivery (AUTHORIZE), which hold stock without money; by default only in development";
     "SOUK_MANUAL_HOLD", "7d", "how long an order holds stock while a bank transfer is awaited";
     "SOUK_CART_LIFE", "30d", "how long a cart that nobody touches is kept";
     "SOUK_CACHE_BYTES", "64MiB", "memory for hot catalog reads; 0 switches the cache off";
@@ -203,7 +203,7 @@ fn orders(reader: &Reader<'_>, environment: Environment) -> Result<OrdersConfig,
     };
     Ok(OrdersConfig {
         hold: bounded("SOUK_ORDER_HOLD")?,
-        manual_payments: reader.switch("SOUK_MANUAL_PAYMENTS", true)?,
+        manual_payments: reader.switch("SOUK_MANUAL_PAYMENTS", environment == Environment::Development)?,
         manual_hold: bounded("SOUK_MANUAL_HOLD")?,
         cart_life: bounded("SOUK_CART_LIFE")?,
         test_payments: environment == Environment::Development,

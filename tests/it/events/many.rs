@@ -50,7 +50,7 @@ async fn client(address: SocketAddr, id: OrderId) {
         let event = &told["payload"]["data"]["orderEvents"];
         assert_eq!(event["message"], json!(message(id, seq)), "{told}");
     }
-    let more = tokio::time::timeout(Duration::from_millis(100), socket.hear()).await;
+    let more = tokio::time::timeout(Duration::from_millis(100), socket.hear_at_last()).await;
     assert!(more.is_err(), "{more:?}");
 }
 

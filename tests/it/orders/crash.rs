@@ -74,17 +74,15 @@ async fn buy(address: String, staff: String, variant: String, number: Arc<Atomic
             continue;
         }
         let key = format!("then {number}");
-        let outcome = if number % 5 == 0 {
-            "DECLINE"
-        } else if number % 5 == 1 {
-            "TIMEOUT_THEN_SUCCEED"
-        } else {
-            "SUCCEED"
+        let outcome = match number % 5 {
+            0 => "DECLINE",
+            1 => "TIMEOUT_THEN_SUCCEED",
+            _ => "SUCCEED",
         };
         let pay = json!({"token": order["guestToken"], "input": {"orderId": order["order"]["id"],
             "gateway": "TEST", "testOutcome": outcome, "idempotencyKey": key}});
         let cancel = json!({"input": {"orderId": order["order"]["id"], "reason": "changed my mind"}});
-        if number % 4 != 0 {
+        if !number.is_multiple_of(4) {
             ask(&client, &address, None, PAY, pay).await;
         }
         if number % 4 < 2 {

@@ -77,7 +77,7 @@ both! {
         let buy = |i: usize| {
             let mut lines: Vec<(&str, i32)> = things.iter().map(|thing| (thing.as_str(), 1)).collect();
             lines.rotate_left(i % 6);
-            if i % 2 == 0 { lines.reverse(); }
+            if i.is_multiple_of(2) { lines.reverse(); }
             async move {
                 let cart = shop.cart(&lines).await;
                 is_placed(&shop.place(None, &cart, "k").await)

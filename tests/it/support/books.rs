@@ -48,6 +48,16 @@ const BOOKS: &[(&str, &str)] = &[
          HAVING coalesce(sum(p.captured), 0) <> o.paid OR coalesce(sum(p.refunded), 0) <> o.refunded",
     ),
     (
+        "nothing is confirmed for which no money is promised or was taken",
+        "SELECT number FROM shop_order WHERE status IN ('CONFIRMED', 'COMPLETED') AND payment_status = 'UNPAID'",
+    ),
+    (
+        "what has ended keeps no money",
+        "SELECT o.number FROM shop_order o JOIN payment p ON p.order_id = o.id
+         WHERE o.status IN ('CANCELLED', 'EXPIRED') AND p.captured > p.refunded AND NOT EXISTS
+            (SELECT 1 FROM payment_operation x WHERE x.payment_id = p.id AND x.status = 'PENDING')",
+    ),
+    (
         "a payment's refunds add up",
         "SELECT CAST(p.id AS text) FROM payment p LEFT JOIN refund r ON r.payment_id = p.id AND r.status = 'SUCCEEDED'
          GROUP BY p.id, p.refunded HAVING coalesce(sum(r.amount), 0) <> p.refunded",
