@@ -12,7 +12,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::accept::EVENT_STREAM;
@@ -55,9 +55,11 @@ pub(super) fn stream(
         look_at: Instant::now(),
         answers: Some(Arc::clone(&shared.engine).subscribe(caller, prepared)),
     };
-    let chunks = stream::unfold(events, |mut events| async move {
-        let chunk = events.chunk().await?;
-        Some((Ok::<_, Infallible>(Bytes::from(chunk)), events))
+    let (sender, receiver) = mpsc::channel(1);
+    shared.lifecycle.tasks.spawn(events.send(sender));
+    let chunks = stream::unfold(receiver, |mut receiver| async {
+        let chunk = receiver.recv().await?;
+        Some((Ok::<_, Infallible>(Bytes::from(chunk)), receiver))
     });
     let opening = stream::once(async { Ok(Bytes::from_static(COMMENT)) });
     respond(Body::from_stream(opening.chain(chunks)))
@@ -93,14 +95,35 @@ struct Events {
 }
 
 impl Events {
+    /// In a task of its own: the body of a response is polled only while it can be written, and what is being executed must not
+    /// stand still with a connection in its hand because a client does not read. It is begun when there is a place for it.
+    async fn send(mut self, chunks: mpsc::Sender<Vec<u8>>) {
+        let shared = Arc::clone(&self.shared);
+        let all = async {
+            while let Ok(place) = chunks.reserve().await {
+                let Some(chunk) = self.chunk().await else { return };
+                place.send(chunk);
+            }
+        };
+        tokio::select! {
+            () = all => {}
+            // The client has gone.
+            () = chunks.closed() => {}
+            // Not complete: the client is to come again, and another instance takes it.
+            () = shared.lifecycle.closing.cancelled() => {}
+        }
+    }
+
     /// What to send next, when there is something to send; None at the end.
     async fn chunk(&mut self) -> Option<Vec<u8>> {
+        // Others' news turn the loop, and do not put it off.
+        let beat_at = Instant::now() + HEARTBEAT;
         loop {
             let answers = self.answers.as_mut()?;
             let holds_token = self.token.is_some();
             tokio::select! {
-                // Not complete: the client is to come again, and another instance takes it.
-                () = self.shared.lifecycle.closing.cancelled() => return None,
+                // Before what became ready while nobody looked.
+                biased;
                 _ = self.revoked.changed(), if holds_token => {}
                 () = sleep_until(self.look_at), if holds_token => {}
                 answer = answers.next() => {
@@ -109,7 +132,7 @@ impl Events {
                         None => self.end(Vec::new()),
                     });
                 }
-                () = tokio::time::sleep(HEARTBEAT) => return Some(COMMENT.to_vec()),
+                () = sleep_until(beat_at) => return Some(COMMENT.to_vec()),
             }
             if let Err(error) = self.look() {
                 let refusal = Answer::refused("UNAUTHENTICATED", error.to_string());

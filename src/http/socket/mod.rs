@@ -2,6 +2,7 @@
 //! protocol: who may open a socket, and how it is closed.
 
 mod message;
+mod outbox;
 mod session;
 
 use std::sync::Arc;
@@ -13,6 +14,9 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::time::timeout;
 use url::{Host, Url};
 
 use super::{Peer, Shared, SharedState, auth, reply};
@@ -28,6 +32,9 @@ const BUFFER_BYTES: usize = 2048;
 const FAREWELL: Duration = Duration::from_secs(1);
 
 const MAX_REASON_BYTES: usize = 123;
+
+type Sending = SplitSink<WebSocket, Message>;
+type Receiving = SplitStream<WebSocket>;
 
 /// Why a socket is closed, as the client reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,27 +87,37 @@ pub(super) async fn open(
         })
 }
 
-async fn serve(shared: Arc<Shared>, origin: Origin, mut socket: WebSocket) {
-    let close = if socket.protocol().is_some_and(|protocol| protocol == PROTOCOL) {
-        session::run(shared, origin, &mut socket).await
+async fn serve(shared: Arc<Shared>, origin: Origin, socket: WebSocket) {
+    let speaks = socket.protocol().is_some_and(|protocol| protocol == PROTOCOL);
+    let (mut sink, mut stream) = socket.split();
+    let close = if speaks {
+        session::run(shared, origin, &mut sink, &mut stream).await
     } else {
         Some(Close::new(4406, "Subprotocol not acceptable"))
     };
-    // None: the client has gone, with or without a word.
-    let Some(Close { code, reason }) = close else {
-        return;
-    };
+    match close {
+        Some(close) => show_out(&mut sink, &mut stream, close).await,
+        // The client has gone, with or without a word. Its word is answered by the library when it is asked for more.
+        None => {
+            let _ = timeout(FAREWELL, stream.next()).await;
+        }
+    }
+}
+
+async fn show_out(sink: &mut Sending, stream: &mut Receiving, Close { code, reason }: Close) {
     tracing::debug!(code, reason, "closing a socket");
     let frame = CloseFrame {
         code,
         reason: reason.into(),
     };
-    if socket.send(Message::Close(Some(frame))).await.is_ok() {
+    // Behind what is half written, which a client that does not read never lets through.
+    let said = timeout(FAREWELL, sink.send(Message::Close(Some(frame)))).await;
+    if matches!(said, Ok(Ok(()))) {
         // A connection that is cut while something unread lies in it is reset, and the client never
         // learns why: it is given the time to read, and to answer.
-        let _ = tokio::time::timeout(FAREWELL, async {
+        let _ = timeout(FAREWELL, async {
             loop {
-                match socket.recv().await {
+                match stream.next().await {
                     Some(Ok(_)) => {}
                     None => break,
                     // Too much to be read: then only time is left to give.

@@ -1,22 +1,26 @@
 //! One socket, from `connection_init` to its end: a state machine that a single task runs.
 //!
-//! All operations of a socket are polled by that task, so a client that reads slowly slows down only itself,
-//! and what it cancels is gone at once.
+//! All operations of a socket are polled by that task, and nothing but them is ever waited for: what has been begun is in
+//! the middle of a statement, of a lock, or of a connection that others need. So writing is one of several things
+//! that go on at the same time (`outbox`), and an operation whose answer is not written yet does not begin the next one: a client
+//! that does not read holds what it asked for, and nothing else.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
-use axum::extract::ws::{Message, WebSocket};
+use axum::extract::ws::Message;
 use futures_util::stream::{AbortHandle, Abortable, BoxStream, SelectAll};
-use futures_util::{StreamExt as _, stream};
+use futures_util::{Stream, StreamExt as _, stream};
 use serde_json::value::RawValue;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 use tungstenite::Error as SocketError;
 
-use super::Close;
 use super::message::{Said, Say};
+use super::outbox::{Outbox, Turn};
+use super::{Close, FAREWELL, Receiving, Sending};
 use crate::graphql::answer::Answer;
 use crate::graphql::cookies::RefreshCookie;
 use crate::graphql::document::Prepared;
@@ -31,7 +35,8 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// What comes of an operation.
 enum Event {
-    Answer(Box<Answer>),
+    /// With the operation's turn, which it has again when this is written.
+    Answer(Box<Answer>, OwnedSemaphorePermit),
     /// Nothing more: `complete`.
     End,
 }
@@ -41,7 +46,7 @@ enum Caller {
     Holder(Verified),
 }
 
-struct Session {
+struct Session<'a> {
     shared: Arc<Shared>,
     origin: Origin,
     /// Whoever `connection_init` said, once it has come.
@@ -50,6 +55,9 @@ struct Session {
     look_at: Instant,
     running: SelectAll<Abortable<BoxStream<'static, (String, Event)>>>,
     active: HashMap<String, Operation>,
+    outbox: Outbox<'a>,
+    /// When to go at the latest, once the process is to stop.
+    leave_by: Option<Instant>,
 }
 
 struct Operation {
@@ -59,11 +67,17 @@ struct Operation {
 }
 
 /// Serves the socket; how it is to be closed, or None when the client has gone.
-pub(super) async fn run(shared: Arc<Shared>, origin: Origin, socket: &mut WebSocket) -> Option<Close> {
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    origin: Origin,
+    sink: &mut Sending,
+    stream: &mut Receiving,
+) -> Option<Close> {
     let init_by = Instant::now() + shared.limits().socket_init_timeout;
     let closing = shared.lifecycle.closing.clone();
     // From before the token is looked at, so that nothing is missed.
     let mut revoked = shared.platform().revocations.changes();
+    let outbox = Outbox::new(sink, shared.limits().socket_operations);
     let mut session = Session {
         shared,
         origin,
@@ -71,54 +85,81 @@ pub(super) async fn run(shared: Arc<Shared>, origin: Origin, socket: &mut WebSoc
         look_at: init_by,
         running: SelectAll::new(),
         active: HashMap::new(),
+        outbox,
+        leave_by: None,
     };
     let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard = Instant::now();
-    loop {
+    while !session.is_over() {
         let done = tokio::select! {
-            received = socket.recv() => {
+            received = stream.next(), if session.listens() => {
                 heard = Instant::now();
                 match received {
-                    Some(Ok(message)) => session.receive(socket, message).await,
+                    Some(Ok(message)) => session.receive(message),
                     Some(Err(error)) => Err(close_after(error)),
                     None => Err(None),
                 }
             }
-            Some((id, event)) = session.running.next() => session.tell(socket, &id, event).await,
+            // At its end it is asked no more, so the loop must turn.
+            next = session.running.next(), if !session.running.is_empty() => match next {
+                Some((id, event)) => session.tell(&id, event),
+                None => Ok(()),
+            },
+            // Whatever went wrong, nothing can be said any more.
+            written = session.outbox.write() => written.map_err(|_| None),
             () = sleep_until(init_by), if session.caller.is_none() => {
                 Err(Some(Close::new(4408, "Connection initialisation timeout")))
             }
             _ = revoked.changed(), if session.holds_token() => session.look(),
             () = sleep_until(session.look_at), if session.holds_token() => session.look(),
             _ = heartbeat.tick() => {
-                if heard.elapsed() > HEARTBEAT * 2 {
+                if !session.outbox.is_empty() {
+                    // Who does not read could not have answered; how long that may go on is the connection's to say.
+                    heard = Instant::now();
+                } else if heard.elapsed() > HEARTBEAT * 2 {
                     return None;
+                } else {
+                    session.outbox.push(Message::Ping(Vec::new().into()), None, None);
                 }
-                send(socket, Message::Ping(Vec::new().into())).await
+                Ok(())
             }
-            () = closing.cancelled() => {
-                session.end_subscriptions();
-                // What is being executed has a deadline of its own, and its client wants to know.
-                while let Some((id, event)) = session.running.next().await {
-                    if let Err(close) = session.tell(socket, &id, event).await {
-                        return close;
-                    }
-                }
-                Err(Some(Close::new(1001, "Going away")))
+            () = closing.cancelled(), if session.leave_by.is_none() => {
+                session.leave();
+                Ok(())
             }
+            () = sleep_until(session.leave_by.unwrap_or(init_by)), if session.leave_by.is_some() => break,
         };
         if let Err(close) = done {
             return close;
         }
     }
+    Some(Close::new(1001, "Going away"))
 }
 
 /// Ok to go on; else how to end.
 type Step = Result<(), Option<Close>>;
 
-impl Session {
-    async fn receive(&mut self, socket: &mut WebSocket, message: Message) -> Step {
+impl Session<'_> {
+    /// A client that does not read what it is told is not heard either: it would only be told more.
+    fn listens(&self) -> bool {
+        self.leave_by.is_none() && self.outbox.has_room()
+    }
+
+    /// What is being executed has a deadline of its own, and its client wants to know, if it reads at all. Subscriptions would
+    /// go on for ever: their clients hear why, and have the cursors of what they have read.
+    fn leave(&mut self) {
+        self.leave_by = Some(Instant::now() + self.shared.limits().deadline + FAREWELL);
+        for operation in self.active.values().filter(|operation| operation.endless) {
+            operation.handle.abort();
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.leave_by.is_some() && self.running.is_empty() && self.outbox.is_empty()
+    }
+
+    fn receive(&mut self, message: Message) -> Step {
         let text = match message {
             Message::Text(text) => text,
             Message::Binary(_) => return Err(Some(Close::invalid("Messages are text, not binary"))),
@@ -127,18 +168,19 @@ impl Session {
             Message::Close(_) => return Err(None),
         };
         match Said::read(&text, self.shared.limits().json_depth).map_err(Some)? {
-            Said::Init(authorization) => self.init(socket, authorization).await,
-            Said::Ping(payload) => say(socket, &Say::Pong { payload }).await,
+            Said::Init(authorization) => self.init(authorization),
+            Said::Ping(payload) => self.say(&Say::Pong { payload }, None, None),
             Said::Pong => Ok(()),
-            Said::Subscribe(id, request) => self.subscribe(socket, id, request).await,
+            Said::Subscribe(id, request) => self.subscribe(id, request),
             Said::Complete(id) => {
                 self.end(&id);
+                self.outbox.withdraw(&id);
                 Ok(())
             }
         }
     }
 
-    async fn init(&mut self, socket: &mut WebSocket, authorization: Option<String>) -> Step {
+    fn init(&mut self, authorization: Option<String>) -> Step {
         if self.caller.is_some() {
             return Err(Some(Close::new(4429, "Too many initialisation requests")));
         }
@@ -147,7 +189,7 @@ impl Session {
         });
         self.caller = Some(caller.map_err(forbidden)?);
         self.look()?;
-        say(socket, &Say::ConnectionAck).await
+        self.say(&Say::ConnectionAck, None, None)
     }
 
     fn holds_token(&self) -> bool {
@@ -166,7 +208,7 @@ impl Session {
         Ok(())
     }
 
-    async fn subscribe(&mut self, socket: &mut WebSocket, id: String, request: GraphqlRequest) -> Step {
+    fn subscribe(&mut self, id: String, request: GraphqlRequest) -> Step {
         self.look()?;
         let actor = match &self.caller {
             None => return Err(Some(Close::new(4401, "Unauthorized"))),
@@ -192,14 +234,8 @@ impl Session {
                 Ok(())
             }
             Err(refusal) => {
-                say(
-                    socket,
-                    &Say::Error {
-                        id: &id,
-                        payload: refusal.errors(),
-                    },
-                )
-                .await
+                let payload = refusal.errors();
+                self.say(&Say::Error { id: &id, payload }, Some(&id), None)
             }
         }
     }
@@ -215,49 +251,51 @@ impl Session {
         let endless = prepared.kind == OperationType::Subscription;
         let events = {
             let id = id.clone();
-            Arc::clone(&self.shared.engine)
-                .subscribe(caller, prepared)
-                .map(|answer| Event::Answer(Box::new(answer)))
-                .chain(stream::once(async { Event::End }))
-                .map(move |event| (id.clone(), event))
+            let answers = Arc::clone(&self.shared.engine).subscribe(caller, prepared);
+            in_turn(answers).map(move |event| (id.clone(), event))
         };
         self.running.push(Abortable::new(events.boxed(), registration));
         self.active.insert(id, Operation { handle, endless });
     }
 
-    async fn tell(&mut self, socket: &mut WebSocket, id: &str, event: Event) -> Step {
-        let answer = match event {
-            Event::Answer(answer) => answer,
+    fn tell(&mut self, id: &str, event: Event) -> Step {
+        let (answer, turn) = match event {
+            Event::Answer(answer, turn) => (answer, turn),
             Event::End => {
                 self.end(id);
-                return say(socket, &Say::Complete { id }).await;
+                return self.say(&Say::Complete { id }, Some(id), None);
             }
         };
         if !matches!(*answer, Answer::Executed(_)) {
             self.end(id);
             let payload = answer.errors();
-            return say(socket, &Say::Error { id, payload }).await;
+            return self.say(&Say::Error { id, payload }, Some(id), Some(turn));
         }
         let json = String::from_utf8(answer.to_json()).ok();
         match json.and_then(|json| RawValue::from_string(json).ok()) {
             Some(payload) => {
-                say(
-                    socket,
-                    &Say::Next {
-                        id,
-                        payload: &payload,
-                    },
-                )
-                .await
+                let next = Say::Next {
+                    id,
+                    payload: &payload,
+                };
+                self.say(&next, Some(id), Some(turn))
             }
             None => Err(Some(Close::new(4500, "Internal server error"))),
         }
     }
 
-    /// They would go on for ever. Their clients hear why, and have the cursors of what they have read.
-    fn end_subscriptions(&mut self) {
-        for operation in self.active.values().filter(|operation| operation.endless) {
-            operation.handle.abort();
+    /// Writes it down to be written; what it is about may be withdrawn before it is.
+    fn say(&mut self, message: &Say<'_>, id: Option<&str>, turn: Turn) -> Step {
+        match serde_json::to_string(message) {
+            Ok(text) => {
+                self.outbox
+                    .push(Message::Text(text.into()), id.map(str::to_owned), turn);
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "a message cannot be written as JSON");
+                Err(Some(Close::new(4500, "Internal server error")))
+            }
         }
     }
 
@@ -278,19 +316,20 @@ fn forbidden(error: TokenError) -> Option<Close> {
     Some(Close::new(4403, reason))
 }
 
-async fn say(socket: &mut WebSocket, message: &Say<'_>) -> Step {
-    match serde_json::to_string(message) {
-        Ok(text) => send(socket, Message::Text(text.into())).await,
-        Err(error) => {
-            tracing::error!(error = %error, "a message cannot be written as JSON");
-            Err(Some(Close::new(4500, "Internal server error")))
+/// What comes of an operation, answer by answer: none is begun before the last one is written.
+fn in_turn(answers: BoxStream<'static, Answer>) -> impl Stream<Item = Event> {
+    let turns = Arc::new(Semaphore::new(1));
+    stream::unfold(Some(answers), move |answers| {
+        let turns = Arc::clone(&turns);
+        async move {
+            let mut answers = answers?;
+            let turn = turns.acquire_owned().await.ok()?;
+            Some(match answers.next().await {
+                Some(answer) => (Event::Answer(Box::new(answer), turn), Some(answers)),
+                None => (Event::End, None),
+            })
         }
-    }
-}
-
-async fn send(socket: &mut WebSocket, message: Message) -> Step {
-    // Whatever went wrong, nothing can be said any more.
-    socket.send(message).await.map_err(|_| None)
+    })
 }
 
 /// How RFC 6455 wants a socket closed that speaks no WebSocket; None when it cannot be told any more.

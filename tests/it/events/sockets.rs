@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use serde_json::json;
 use souk::kernel::actor::Role;
 use souk::kernel::id::{OrderId, SessionId};
@@ -9,7 +10,7 @@ use souk::kernel::id::{OrderId, SessionId};
 use super::{
     MINE, ORDER, SHOP, cursor, event, guest_token, happen, message, place, socket_of, subscribe_with, waiting,
 };
-use crate::support::{Shop, Socket, subscribe, user_of};
+use crate::support::{BIG, Shop, Socket, big_goods, subscribe, user_of};
 
 both! {
     async fn whoever_sees_an_order_hears_what_happens_to_it(shop: &Shop) {
@@ -194,5 +195,60 @@ both! {
         drop(socket);
         stopping.await.unwrap();
         assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
+
+    /// Whatever they have begun goes on, so they hold no connection of the few that there are, and no lock.
+    async fn clients_that_do_not_read_keep_nobody_waiting(shop: &Shop) {
+        big_goods(shop).await;
+        let server = shop.serve(&[("SOUK_DATABASE_CONNECTIONS", "2")]).await;
+        let order = place(&server.platform, None).await;
+        let variables = json!({"id": order.to_string(), "token": guest_token(order)});
+        let mut deaf = Vec::new();
+        for _ in 0..3 {
+            let mut socket = Socket::narrow(&server, None).await;
+            socket.say(subscribe("first", BIG)).await;
+            for round in 0..12 {
+                socket.say(subscribe_with(&format!("s{round}"), ORDER, &variables)).await;
+                socket.say(subscribe(&format!("q{round}"), "{ products(first: 20) { nodes { id variants { inStock } } } }")).await;
+            }
+            socket.stuck().await;
+            deaf.push(socket);
+        }
+        for _ in 0..5 {
+            let begun = Instant::now();
+            let body = json!({"query": "{ products(first: 3) { nodes { name variants { inStock } } } }"}).to_string();
+            let strangers = (0..4).map(|_| server.post(&[], &body));
+            let answers = tokio::time::timeout(Duration::from_secs(5), join_all(strangers)).await;
+            for answer in answers.expect("strangers are answered") {
+                assert!(answer.contains("Mug"), "{answer}");
+            }
+            let happens = tokio::time::timeout(Duration::from_secs(5), happen(&server.platform, order, 1)).await;
+            happens.expect("whoever writes is let in");
+            assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+        }
+        // A stranger hears of it, too.
+        let mut socket = Socket::ready(&server).await;
+        socket.say(subscribe_with("a", ORDER, &json!({"id": order.to_string(), "token": guest_token(order), "after": cursor(order, 4)}))).await;
+        assert_eq!(event(&mut socket, "a").await["message"], message(order, 5));
+        drop(deaf);
+        server.stop().await;
+    }
+
+    async fn a_token_ends_with_a_client_that_does_not_read(shop: &Shop) {
+        big_goods(shop).await;
+        let server = shop.serve(&[]).await;
+        let mut socket = Socket::narrow(&server, Some(&shop.token_of("ann", Role::Staff))).await;
+        socket.say(subscribe("a", SHOP)).await;
+        waiting(&server.platform, 1).await;
+        for id in ["b", "c"] {
+            socket.say(subscribe(id, BIG)).await;
+        }
+        socket.stuck().await;
+        let begun = Instant::now();
+        server.platform.revocations.end(&[SessionId(user_of("ann").0)], shop.now());
+        waiting(&server.platform, 0).await;
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        drop(socket);
+        server.stop().await;
     }
 }

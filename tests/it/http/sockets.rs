@@ -6,10 +6,11 @@ use serde_json::json;
 use souk::kernel::actor::Role;
 use souk::kernel::id::SessionId;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::{CREATE, hold};
 use crate::accounts::revocations::{revoke, sign_up};
-use crate::support::{Shop, Socket, subscribe, user_of};
+use crate::support::{BIG, Shop, Socket, big_goods, subscribe, user_of};
 
 /// What a client reads whose token was taken back.
 const REVOKED: &str = "Forbidden: The access token no longer counts: refresh it, or sign in again.";
@@ -245,6 +246,65 @@ both! {
         assert_eq!(socket.closed().await, (4406, "Subprotocol not acceptable".to_owned()));
         assert_eq!(shop.get("/graphql/ws", &[]).await.status.as_u16() / 100, 4);
         server.stop().await;
+    }
+
+    async fn a_goodbye_is_answered(shop: &Shop) {
+        let server = shop.serve(&[]).await;
+        let mut socket = Socket::ready(&server).await;
+        let goodbye = CloseFrame { code: 1000.into(), reason: "done".into() };
+        socket.send(Message::Close(Some(goodbye.clone()))).await;
+        assert_eq!(socket.next().await, Some(Message::Close(Some(goodbye))));
+        assert_eq!(socket.next().await, None);
+        server.stop().await;
+    }
+
+    async fn what_a_client_did_not_want_any_more_is_not_told_when_it_reads_again(shop: &Shop) {
+        big_goods(shop).await;
+        let server = shop.serve(&[]).await;
+        let mut socket = Socket::narrow(&server, None).await;
+        socket.say(subscribe("big", BIG)).await;
+        socket.stuck().await;
+        for query in ["{ old: __typename }", "{ nonsense }"] {
+            socket.say(subscribe("a", query)).await;
+            // It is answered meanwhile, and its answer waits.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            socket.say(json!({"type": "complete", "id": "a"})).await;
+        }
+        socket.say(subscribe("a", "{ new: __typename }")).await;
+        let mut heard = Vec::new();
+        while heard.last() != Some(&json!({"type": "complete", "id": "a"})) {
+            let message = socket.hear().await;
+            heard.extend((message["id"] == "a").then_some(message));
+        }
+        assert_eq!(heard[0], json!({"type": "next", "id": "a", "payload": {"data": {"new": "Query"}}}));
+        assert_eq!(heard.len(), 2, "{heard:?}");
+        server.stop().await;
+    }
+
+    async fn what_is_answered_while_the_server_stops_is_heard(shop: &Shop) {
+        big_goods(shop).await;
+        let server = shop.serve(&[]).await;
+        let mut reading = Socket::narrow(&server, None).await;
+        let mut deaf = Socket::narrow(&server, None).await;
+        for socket in [&mut reading, &mut deaf] {
+            socket.say(subscribe("a", BIG)).await;
+            socket.say(subscribe("b", ASK)).await;
+            socket.stuck().await;
+        }
+        let begun = Instant::now();
+        let stopping = tokio::spawn(server.stop());
+        let mut ends = 0;
+        while ends < 2 {
+            let message = reading.hear().await;
+            assert_eq!(message["payload"].get("errors"), None, "{message}");
+            ends += usize::from(message["type"] == "complete");
+        }
+        assert_eq!(reading.closed().await, (1001, "Going away".to_owned()));
+        drop(reading);
+        stopping.await.unwrap();
+        // The deadline of an operation, and the time for a farewell, twice.
+        assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+        drop(deaf);
     }
 
     async fn the_server_says_goodbye(shop: &Shop) {

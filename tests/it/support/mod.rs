@@ -28,7 +28,7 @@ pub(crate) use buyer::GuestOrder;
 pub(crate) use database::{Kind, TestDatabase};
 pub(crate) use goods::{GoodsBuilder, product, variant};
 pub(crate) use shop::{As, Reply, Server, Shop, user_of};
-pub(crate) use socket::{Socket, subscribe};
+pub(crate) use socket::{BIG, Socket, big_goods, subscribe};
 
 /// Defines tests that run on both databases, each time with a new, migrated and empty one.
 macro_rules! both {

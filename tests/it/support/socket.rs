@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, client_async_with_config, connect_async_with_config,
+};
 
-use super::shop::Server;
+use super::goods::product;
+use super::shop::{Server, Shop};
 
 /// A client of `/graphql/ws`.
 pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
@@ -42,11 +45,7 @@ impl Socket {
                 .headers_mut()
                 .insert(*name, HeaderValue::from_str(value).unwrap());
         }
-        // The default keeps 128 KiB for each, which thousands cannot have.
-        let config = WebSocketConfig::default()
-            .read_buffer_size(2048)
-            .write_buffer_size(2048);
-        match connect_async_with_config(request, Some(config), true).await {
+        match connect_async_with_config(request, Some(config()), true).await {
             Ok((socket, _)) => Ok(Self(socket)),
             Err(tokio_tungstenite::tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
             Err(error) => panic!("{error}"),
@@ -71,6 +70,36 @@ impl Socket {
         socket.greet(token).await;
         assert_eq!(socket.hear().await, json!({"type": "connection_ack"}));
         socket
+    }
+
+    /// Greeted, with hardly any room for what it does not read.
+    pub(crate) async fn narrow(server: &Server, token: Option<&str>) -> Self {
+        let connection = TcpSocket::new_v4().unwrap();
+        connection.set_recv_buffer_size(4096).unwrap();
+        let connection = connection.connect(server.address).await.unwrap();
+        let mut request = format!("ws://{}/graphql/ws", server.address)
+            .into_client_request()
+            .unwrap();
+        let protocol = HeaderValue::from_static("graphql-transport-ws");
+        request.headers_mut().insert("sec-websocket-protocol", protocol);
+        let connection = MaybeTlsStream::Plain(connection);
+        let opened = client_async_with_config(request, connection, Some(config())).await;
+        let mut socket = Self(opened.unwrap().0);
+        match token {
+            Some(token) => socket.greet(token).await,
+            None => socket.say(json!({"type": "connection_init"})).await,
+        }
+        assert_eq!(socket.hear().await, json!({"type": "connection_ack"}));
+        socket
+    }
+
+    /// Returns when the server is in the middle of an answer to [`BIG`], which cannot go on until this client reads.
+    pub(crate) async fn stuck(&self) {
+        let MaybeTlsStream::Plain(connection) = self.0.get_ref() else {
+            panic!("encrypted")
+        };
+        let begun = tokio::time::timeout(Duration::from_secs(20), connection.peek(&mut [0])).await;
+        assert_eq!(begun.expect("an answer begins").unwrap(), 1);
     }
 
     pub(crate) async fn greet(&mut self, token: &str) {
@@ -128,4 +157,22 @@ impl Socket {
 /// The message that begins an operation.
 pub(crate) fn subscribe(id: &str, query: &str) -> Value {
     json!({"type": "subscribe", "id": id, "payload": {"query": query}})
+}
+
+fn config() -> WebSocketConfig {
+    // The default keeps 128 KiB for each, which thousands cannot have.
+    WebSocketConfig::default()
+        .read_buffer_size(2048)
+        .write_buffer_size(2048)
+}
+
+/// In a shop of [`big_goods`], more than the system takes for a client that does not read: six megabytes.
+pub(crate) const BIG: &str = "{ products(first: 20) { nodes { a: description b: description c: description d: description e: description f: description } } }";
+
+pub(crate) async fn big_goods(shop: &Shop) {
+    let text = "x".repeat(50_000);
+    for number in 0..20 {
+        shop.add(product(&format!("Mug {number}")).description(&text))
+            .await;
+    }
 }
