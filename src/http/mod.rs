@@ -61,7 +61,7 @@ pub struct Lifecycle {
     pub stopping: CancellationToken,
     /// Sockets are to say goodbye.
     pub closing: CancellationToken,
-    /// Work that outlives its request: sockets.
+    /// Work that outlives its request: sockets, and streams of events.
     pub tasks: TaskTracker,
 }
 
