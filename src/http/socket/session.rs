@@ -33,6 +33,9 @@ use crate::kernel::actor::{Actor, Origin};
 /// is not.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 
+/// Queries and mutations of one socket that are executed, or wait to be read, at the same time: their answers may be large.
+const TURNS: usize = 8;
+
 /// What comes of an operation.
 enum Event {
     /// With the operation's turn, which it has again when this is written.
@@ -56,6 +59,8 @@ struct Session<'a> {
     running: SelectAll<Abortable<BoxStream<'static, (String, Event)>>>,
     active: HashMap<String, Operation>,
     outbox: Outbox<'a>,
+    /// Of queries and mutations.
+    turns: Arc<Semaphore>,
     /// When to go at the latest, once the process is to stop.
     leave_by: Option<Instant>,
 }
@@ -86,6 +91,7 @@ pub(super) async fn run(
         running: SelectAll::new(),
         active: HashMap::new(),
         outbox,
+        turns: Arc::new(Semaphore::new(TURNS)),
         leave_by: None,
     };
     let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
@@ -252,7 +258,13 @@ impl Session<'_> {
         let events = {
             let id = id.clone();
             let answers = Arc::clone(&self.shared.engine).subscribe(caller, prepared);
-            in_turn(answers).map(move |event| (id.clone(), event))
+            // A subscription tells of one event at a time, whatever else goes on.
+            let turns = if endless {
+                Arc::new(Semaphore::new(1))
+            } else {
+                Arc::clone(&self.turns)
+            };
+            in_turn(answers, turns).map(move |event| (id.clone(), event))
         };
         self.running.push(Abortable::new(events.boxed(), registration));
         self.active.insert(id, Operation { handle, endless });
@@ -316,9 +328,9 @@ fn forbidden(error: TokenError) -> Option<Close> {
     Some(Close::new(4403, reason))
 }
 
-/// What comes of an operation, answer by answer: none is begun before the last one is written.
-fn in_turn(answers: BoxStream<'static, Answer>) -> impl Stream<Item = Event> {
-    let turns = Arc::new(Semaphore::new(1));
+/// What comes of an operation, answer by answer: none is begun before there is a turn for it, and the turn lasts until it
+/// is written.
+fn in_turn(answers: BoxStream<'static, Answer>, turns: Arc<Semaphore>) -> impl Stream<Item = Event> {
     stream::unfold(Some(answers), move |answers| {
         let turns = Arc::clone(&turns);
         async move {
