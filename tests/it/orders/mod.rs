@@ -6,6 +6,7 @@ mod expire;
 mod fulfill;
 mod list;
 mod place;
+mod processes;
 mod races;
 mod random;
 mod replay;
