@@ -19,6 +19,7 @@ mod m20261121_000009_create_cart;
 mod m20261121_000010_create_order;
 mod m20261121_000011_create_order_event;
 mod m20261121_000012_create_payment;
+mod m20261121_000013_create_gateway_event;
 
 /// All steps, in their order.
 #[derive(Debug)]
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000010_create_order::Migration),
             Box::new(m20261121_000011_create_order_event::Migration),
             Box::new(m20261121_000012_create_payment::Migration),
+            Box::new(m20261121_000013_create_gateway_event::Migration),
         ]
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sea_orm::DatabaseConnection;
+use url::Url;
 
 use super::accounts::revocation::Revocations;
 use super::catalog::cache::CatalogCache;
@@ -23,6 +24,8 @@ use crate::kernel::error::{Error, Result};
 pub struct Platform {
     pub db: Db,
     pub clock: Arc<dyn Clock>,
+    /// The address that browsers use.
+    pub public_url: Url,
     pub shop: ShopConfig,
     pub accounts: AccountsConfig,
     pub orders: OrdersConfig,
@@ -39,9 +42,11 @@ impl Platform {
     /// The secret that signs tokens cannot be kept, or passwords cannot be hashed as the settings say.
     pub fn new(db: Db, clock: Arc<dyn Clock>, config: &Config) -> anyhow::Result<Self> {
         let tokens = Tokens::of_config(&config.token, &config.database, Arc::clone(&clock))?;
+        let gateways = Gateways::of_config(config, &clock)?;
         Ok(Self {
             db,
             clock,
+            public_url: config.http.public_url.clone(),
             shop: config.shop.clone(),
             accounts: config.accounts.clone(),
             orders: config.orders.clone(),
@@ -50,7 +55,7 @@ impl Platform {
             revocations: Revocations::default(),
             catalog_cache: CatalogCache::new(&config.cache),
             order_events: Feed::default(),
-            gateways: Gateways::of_config(config),
+            gateways,
         })
     }
 }

@@ -7,6 +7,7 @@ pub mod category;
 pub mod category_ancestor;
 pub mod fulfillment;
 pub mod fulfillment_line;
+pub mod gateway_event;
 pub mod idempotency_key;
 pub mod inventory_level;
 pub mod inventory_movement;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::id::{OrderId, PaymentId};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum PaymentGatewayName {
@@ -66,8 +66,14 @@ pub struct Model {
     pub authorized: i64,
     pub captured: i64,
     pub refunded: i64,
-    /// What the gateway calls it.
+    /// What of the amount is more than the order costs, in minor units: some gateways take whole units alone.
+    pub rounding: i64,
+    /// What the gateway keeps, in minor units of the currency that it pays out.
+    pub fee: Option<i64>,
+    pub fee_currency: Option<String>,
+    /// What the gateway calls it, and the money that it took.
     pub gateway_reference: Option<String>,
+    pub gateway_receipt: Option<String>,
     /// What the buyer brought along, and what he must do next.
     pub action: Option<Json>,
     pub failure_code: Option<String>,
@@ -77,6 +83,7 @@ pub struct Model {
     pub look_at: Option<DateTimeUtc>,
     /// How often it has been asked.
     pub looks: i32,
+    pub looked_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
 }

@@ -8,6 +8,8 @@ use crate::kernel::id::{PaymentId, RefundId};
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum OperationKind {
     Create,
+    /// What the buyer has agreed to.
+    Complete,
     Capture,
     Void,
     Refund,

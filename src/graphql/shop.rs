@@ -35,7 +35,12 @@ impl Shop {
             name: name.into(),
             display_name: gateway.display_name(),
             currencies: vec![CurrencyCode(currency)],
-            flows: gateway.flows().iter().map(|flow| (*flow).into()).collect(),
+            flows: gateway
+                .capabilities()
+                .flows
+                .iter()
+                .map(|flow| (*flow).into())
+                .collect(),
         });
         Ok(gateway.collect())
     }

@@ -27,6 +27,7 @@ mod documents;
 mod events;
 mod exchange;
 mod explain;
+mod gateways;
 mod harness;
 mod house;
 mod http;

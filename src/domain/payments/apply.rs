@@ -1,29 +1,25 @@
 //! Applying what a gateway says: to the payment, its order, and the order's stock, under their locks and once, however
 //! often it is said.
 
-use std::time::Duration;
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::DatabaseTransaction;
 
-use sea_orm::{
-    ActiveModelTrait as _, DatabaseTransaction, EntityTrait as _, IntoActiveModel as _, QuerySelect as _,
-};
-
-use super::hand::{Case, Payments, money};
+use super::hand::Case;
 use super::hear::{News, hear};
-use super::operation::is_pending;
+use super::operation::{First, Task, is_pending, write};
+use super::returned::returned_elsewhere;
 use super::stop::give_back;
 use crate::domain::context::Context;
 use crate::domain::inventory::hold::{Held, Quantities, Why, reserve_in_txn};
 use crate::domain::orders::change::OrderInHand;
 use crate::entity::order_event::OrderEventType;
-use crate::entity::payment::{PaymentGatewayName, PaymentStatus};
+use crate::entity::payment::{self, PaymentGatewayName, PaymentStatus};
 use crate::entity::payment_operation::OperationKind;
-use crate::entity::refund::{self, RefundStatus};
 use crate::entity::shop_order::OrderStatus;
-use crate::infra::gateways::{Return, ReturnStage, State};
-use crate::kernel::error::{Error, Result};
-use crate::kernel::id::{PaymentId, RefundId};
+use crate::infra::gateways::State;
+use crate::kernel::error::Result;
 
-const REVIEW_AMOUNT: &str = "A payment differs from what was asked for. We are looking at it.";
+pub(super) const REVIEW_AMOUNT: &str = "A payment differs from what was asked for. We are looking at it.";
 const REVIEW_ENDED: &str = "A payment came after the order had ended. It goes back.";
 const REVIEW_DOUBLE: &str = "The order was paid twice. The second payment goes back.";
 const REVIEW_LOST: &str = "The payment that confirmed the order is gone. We are looking at it.";
@@ -39,26 +35,16 @@ pub(super) async fn apply(
     let taken = case.payments.live_beside(id);
     let row = case.payments.change(id)?;
     let news = hear(row, told, taken)?;
-    row.look_at = match row.status {
-        PaymentStatus::RequiresAction | PaymentStatus::Processing => {
-            next_look(ctx, row.gateway, row.looks).map(|pause| ctx.now() + pause)
-        }
-        PaymentStatus::Authorized
-        | PaymentStatus::Captured
-        | PaymentStatus::PartiallyRefunded
-        | PaymentStatus::Refunded
-        | PaymentStatus::Failed
-        | PaymentStatus::Voided
-        | PaymentStatus::Expired
-        | PaymentStatus::RequiresReview => None,
-    };
-    if news == News::Nothing {
-        return Ok(());
-    }
+    row.look_at = next_look(ctx, row);
     let status = row.status;
     case.payments.count_into(&mut case.order);
     match news {
         News::Nothing => {}
+        News::Tried => {
+            let message = "A try to pay failed. It can be tried again.";
+            case.order.happened(OrderEventType::PaymentFailed, message);
+        }
+        News::Ready => complete(txn, ctx, case).await?,
         News::Moved => moved(txn, ctx, case, status).await?,
         News::Double => {
             captured(&mut case.order);
@@ -66,28 +52,71 @@ pub(super) async fn apply(
             send_back(txn, ctx, case).await?;
         }
         News::Mismatch => {
-            tracing::warn!(payment = %id, ?told, "a gateway speaks of another amount than was asked for");
+            tracing::warn!(payment = %id, money = ?told.money, stage = ?told.stage, doubt = ?told.doubt, "a gateway speaks of something else than was asked for");
             review(&mut case.order, REVIEW_AMOUNT);
         }
     }
-    Ok(())
+    returned_elsewhere(txn, ctx, case, told.refunded).await
 }
 
-/// When to look at a payment again.
-pub(super) fn next_look(ctx: &Context, gateway: PaymentGatewayName, looks: i32) -> Option<Duration> {
-    let gateway = ctx.platform.gateways.get(gateway)?;
-    gateway.pause(u32::try_from(looks).unwrap_or(u32::MAX))
+/// How long the fee of a payment is asked after, and how often.
+const FEE_IS_TOLD_WITHIN: TimeDelta = TimeDelta::days(3);
+const FEE_PAUSE: TimeDelta = TimeDelta::hours(6);
+
+/// When to look at a payment again, if at all.
+pub(super) fn next_look(ctx: &Context, row: &payment::Model) -> Option<DateTime<Utc>> {
+    let gateway = ctx.platform.gateways.get(row.gateway)?;
+    match row.status {
+        PaymentStatus::RequiresAction | PaymentStatus::Processing => {
+            let pause = gateway.pause(u32::try_from(row.looks).unwrap_or(u32::MAX))?;
+            Some(ctx.now() + pause)
+        }
+        PaymentStatus::Captured | PaymentStatus::PartiallyRefunded | PaymentStatus::Refunded => {
+            let awaited = gateway.capabilities().fees
+                && row.fee.is_none()
+                && ctx.now() < row.created_at + FEE_IS_TOLD_WITHIN;
+            awaited.then(|| ctx.now() + FEE_PAUSE)
+        }
+        PaymentStatus::Authorized
+        | PaymentStatus::Failed
+        | PaymentStatus::Voided
+        | PaymentStatus::Expired
+        | PaymentStatus::RequiresReview => None,
+    }
+}
+
+/// What the buyer has agreed to is taken, once, unless nobody wants it any more.
+async fn complete(txn: &DatabaseTransaction, ctx: &Context, case: &mut Case) -> Result<()> {
+    let id = case.id;
+    if is_pending(txn, id, OperationKind::Complete).await? || is_pending(txn, id, OperationKind::Void).await?
+    {
+        return Ok(());
+    }
+    let kind = match case.order.row.status {
+        OrderStatus::PendingPayment => OperationKind::Complete,
+        OrderStatus::Confirmed | OrderStatus::Completed | OrderStatus::Cancelled | OrderStatus::Expired => {
+            OperationKind::Void
+        }
+    };
+    let task = Task {
+        payment: id,
+        kind,
+        amount: None,
+        refund: None,
+    };
+    write(txn, task, First::Anybody, ctx.now()).await?;
+    Ok(())
 }
 
 fn captured(order: &mut OrderInHand) {
     order.happened(OrderEventType::PaymentCaptured, "The payment has arrived.");
 }
 
-fn review(order: &mut OrderInHand, message: &str) {
+pub(super) fn review(order: &mut OrderInHand, message: &str) {
     order.happened(OrderEventType::ReviewRequired, message);
 }
 
-async fn send_back(txn: &DatabaseTransaction, ctx: &Context, case: &mut Case) -> Result<()> {
+pub(super) async fn send_back(txn: &DatabaseTransaction, ctx: &Context, case: &mut Case) -> Result<()> {
     let row = case.payments.get(case.id)?;
     give_back(txn, ctx, &mut case.order, row).await?;
     Ok(())
@@ -209,68 +238,6 @@ fn gone(ctx: &Context, case: &mut Case) -> Result<()> {
         }
         OrderStatus::Confirmed => review(order, REVIEW_LOST),
         OrderStatus::Completed | OrderStatus::Cancelled | OrderStatus::Expired => {}
-    }
-    Ok(())
-}
-
-/// Applies how a refund stands; whether it is over.
-pub(super) async fn apply_refund(
-    txn: &DatabaseTransaction,
-    ctx: &Context,
-    case: &mut Case,
-    id: RefundId,
-    told: &Return,
-) -> Result<bool> {
-    let found = refund::Entity::find_by_id(id).lock_exclusive().one(txn).await?;
-    let mut row = found.ok_or_else(|| Error::internal(anyhow::anyhow!("a refund is gone")))?;
-    if row.status != RefundStatus::Pending {
-        return Ok(true);
-    }
-    let stored = row.clone();
-    if row.gateway_reference.is_none() {
-        row.gateway_reference.clone_from(&told.reference);
-    }
-    let over = if told.money == money(case.payment()?, row.amount)? {
-        match &told.stage {
-            ReturnStage::Pending => false,
-            ReturnStage::Succeeded => {
-                row.status = RefundStatus::Succeeded;
-                refunded(&mut case.payments, case.id, row.amount)?;
-                case.payments.count_into(&mut case.order);
-                let event = OrderEventType::Refunded;
-                case.order.happened(event, "Money has gone back.");
-                true
-            }
-            ReturnStage::Failed(_) => {
-                row.status = RefundStatus::Failed;
-                let event = OrderEventType::RefundFailed;
-                case.order.happened(event, "Money could not be sent back.");
-                true
-            }
-        }
-    } else {
-        // It stays pending for good, and so counts: nobody knows how much has gone.
-        tracing::warn!(refund = %id, ?told, "a gateway speaks of another amount than was to go back");
-        let payment = case.payments.change(case.id)?;
-        payment.status = PaymentStatus::RequiresReview;
-        review(&mut case.order, REVIEW_AMOUNT);
-        true
-    };
-    if row != stored {
-        row.updated_at = ctx.now();
-        let row = row.into_active_model().reset_all();
-        refund::Entity::update(row).exec(txn).await?;
-    }
-    Ok(over)
-}
-
-fn refunded(payments: &mut Payments, id: PaymentId, amount: i64) -> Result<()> {
-    let row = payments.change(id)?;
-    row.refunded += amount;
-    if row.refunded >= row.captured {
-        row.status = PaymentStatus::Refunded;
-    } else if row.status != PaymentStatus::RequiresReview {
-        row.status = PaymentStatus::PartiallyRefunded;
     }
     Ok(())
 }

@@ -5,11 +5,11 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::actions::stands_in_the_way;
+use super::actions::{can_be_replaced, stands_in_the_way};
 use super::asked::{Claimed, claim};
-use super::drive::carry_out_now;
-use super::hand::{Journey, Payments};
-use super::operation::{First, Task, write};
+use super::drive::{carry_out_now, look_again};
+use super::hand::{Case, Journey, Payments};
+use super::operation::{First, Task, pending, write};
 use crate::domain::context::Context;
 use crate::domain::orders::change::{OrderInHand, commit};
 use crate::domain::orders::find::{self, OrderBy};
@@ -19,13 +19,13 @@ use crate::entity::order_event::OrderEventType;
 use crate::entity::payment::{self, PaymentFlow, PaymentGatewayName, PaymentStatus, TestOutcome};
 use crate::entity::payment_operation::{self, OperationKind};
 use crate::entity::shop_order;
-use crate::infra::gateways::Gateway;
+use crate::infra::gateways::charged;
 use crate::infra::idempotency::Request;
 use crate::infra::secret;
 use crate::kernel::check::Checker;
 use crate::kernel::error::{Error, ErrorCode, Refusal, Result};
 use crate::kernel::id::{OrderId, PaymentId};
-use crate::kernel::money::Currency;
+use crate::kernel::money::{Currency, Money};
 
 #[derive(Clone, Debug)]
 pub struct CreatePayment {
@@ -63,15 +63,30 @@ pub async fn create(ctx: &Context, command: &CreatePayment) -> Result<(PaymentId
     {
         return Err(not_found());
     }
-    let id = match claim(ctx, &request).await? {
-        Claimed::Done(result) => remembered(&result)?,
-        Claimed::New(txn) => {
-            let (id, written) = begin(&txn, ctx, command, phone).await?;
-            let result = json!({"paymentId": id.to_string()});
-            request.remember(&txn, result).await?;
-            commit(ctx, txn).await?;
-            carry_out_now(ctx, written).await;
-            id
+    let mut given_up = None;
+    let id = loop {
+        let txn = match claim(ctx, &request).await? {
+            Claimed::New(txn) => txn,
+            Claimed::Done(result) => {
+                let id = remembered(&result)?;
+                // Whoever asks again comes back from the gateway, or has waited.
+                look_again(ctx, id).await;
+                break id;
+            }
+        };
+        match begin(&txn, ctx, command, phone.as_deref(), given_up).await? {
+            Begun::Written(id, written) => {
+                let result = json!({"paymentId": id.to_string()});
+                request.remember(&txn, result).await?;
+                commit(ctx, txn).await?;
+                carry_out_now(ctx, written).await;
+                break id;
+            }
+            Begun::InTheWay(other) => {
+                txn.rollback().await?;
+                give_up(ctx, other).await?;
+                given_up = Some(other);
+            }
         }
     };
     Ok((id, refusal(ctx, id).await?))
@@ -103,18 +118,30 @@ fn remembered(result: &Value) -> Result<PaymentId> {
     id.unwrap_or_default().parse().map_err(Error::internal)
 }
 
+enum Begun {
+    Written(PaymentId, payment_operation::Model),
+    /// Another payment, which waits for its buyer and can be given up for this one.
+    InTheWay(PaymentId),
+}
+
 async fn begin(
     txn: &DatabaseTransaction,
     ctx: &Context,
     command: &CreatePayment,
-    phone: Option<String>,
-) -> Result<(PaymentId, payment_operation::Model)> {
+    phone: Option<&str>,
+    given_up: Option<PaymentId>,
+) -> Result<Begun> {
     let found = OrderInHand::lock(txn, ctx, command.order).await?;
     let mut order = found.ok_or_else(not_found)?;
     let payments = Payments::lock(txn, order.row.id).await?;
-    payable(ctx, &order, &payments)?;
-    offered(ctx, command, &order.row)?;
-    let row = draft(ctx, command, &order.row, phone)?;
+    let terms = terms(ctx, command, &order.row, phone)?;
+    if let Some(other) = payable(ctx, &order, &payments)? {
+        if given_up == Some(other.id) || !can_be_replaced(&ctx.platform.gateways, other) {
+            return Err(in_the_way(ctx, &order, other));
+        }
+        return Ok(Begun::InTheWay(other.id));
+    }
+    let row = draft(ctx, command, &order.row, terms)?;
     let id = row.id;
     payment::Entity::insert(row.into_active_model())
         .exec_without_returning(txn)
@@ -134,15 +161,42 @@ async fn begin(
     let event = OrderEventType::PaymentPending;
     order.happened(event, "A payment was begun.");
     order.save(txn).await?;
-    Ok((id, written))
+    Ok(Begun::Written(id, written))
+}
+
+/// Gives up a payment that waits for its buyer, who pays otherwise now. What of it cannot be given up any more has been
+/// paid, or may have been.
+async fn give_up(ctx: &Context, id: PaymentId) -> Result<()> {
+    let txn = ctx.db().begin().await?;
+    let Some(case) = Case::open(&txn, ctx, id).await? else {
+        return Ok(());
+    };
+    let free = pending(&txn, id).await?.is_empty();
+    if !free || !can_be_replaced(&ctx.platform.gateways, case.payment()?) {
+        return Ok(());
+    }
+    let task = Task {
+        payment: id,
+        kind: OperationKind::Void,
+        amount: None,
+        refund: None,
+    };
+    let written = write(&txn, task, First::Writer, ctx.now()).await?;
+    commit(ctx, txn).await?;
+    carry_out_now(ctx, written).await;
+    Ok(())
 }
 
 /// Tries to pay one order. Each is looked at with the others, and whoever needs more of them tries cards that are not theirs.
 const MOST: usize = 20;
 
-/// Whether the order can be paid now. Under its lock nobody else makes a payment for it; the index `uq_payment_live` would
-/// refuse a second one anyhow.
-fn payable(ctx: &Context, order: &OrderInHand, payments: &Payments) -> Result<()> {
+/// Whether the order can be paid now, or which payment stands in the way. Under its lock nobody else makes a payment for
+/// it; the index `uq_payment_live` would refuse a second one anyhow.
+fn payable<'a>(
+    ctx: &Context,
+    order: &OrderInHand,
+    payments: &'a Payments,
+) -> Result<Option<&'a payment::Model>> {
     if order.row.paid >= order.row.total {
         let message = "the order has been paid";
         return Err(Error::refused(ErrorCode::AlreadyPaid, "orderId", message));
@@ -153,49 +207,65 @@ fn payable(ctx: &Context, order: &OrderInHand, payments: &Payments) -> Result<()
         let message = format!("there have been {MOST} tries to pay the order: place a new one");
         return Err(Error::refused(ErrorCode::TransitionInvalid, "orderId", message));
     }
-    if let Some(row) = payments.all().iter().find(|row| stands_in_the_way(row)) {
-        let message = "another payment of the order is under way: finish it, or wait until it has failed";
-        let refusal = Refusal::new(ErrorCode::TransitionInvalid, "orderId", message);
-        let allowed: Vec<_> = order
-            .standing()
-            .allowed(doer)
-            .into_iter()
-            .filter(|action| *action != "PAY")
-            .collect();
-        let params = json!({"paymentId": row.id.to_string(), "allowed": allowed});
-        return Err(refusal.with_params(params).into());
-    }
-    Ok(())
+    Ok(payments.all().iter().find(|row| stands_in_the_way(row)))
 }
 
-/// Whether the shop offers this way to pay the order.
-fn offered(ctx: &Context, command: &CreatePayment, order: &shop_order::Model) -> Result<()> {
+fn in_the_way(ctx: &Context, order: &OrderInHand, other: &payment::Model) -> Error {
+    let message = "another payment of the order is under way: finish it, or wait until it has failed";
+    let refusal = Refusal::new(ErrorCode::TransitionInvalid, "orderId", message);
+    let allowed: Vec<_> = order
+        .standing()
+        .allowed(doer(ctx, &order.row))
+        .into_iter()
+        .filter(|action| *action != "PAY")
+        .collect();
+    let params = json!({"paymentId": other.id.to_string(), "allowed": allowed});
+    refusal.with_params(params).into()
+}
+
+/// What a gateway takes for an order.
+struct Terms {
+    money: Money,
+    phone: Option<String>,
+}
+
+/// Whether the shop offers this way to pay the order, and what it comes to.
+fn terms(
+    ctx: &Context,
+    command: &CreatePayment,
+    order: &shop_order::Model,
+    phone: Option<&str>,
+) -> Result<Terms> {
+    let refused = |code, path, message: String| Err(Error::refused(code, path, message));
     let Some(gateway) = ctx.platform.gateways.offered(command.gateway) else {
-        let message = "the shop does not offer this gateway";
-        let code = ErrorCode::GatewayNotConfigured;
-        return Err(Error::refused(code, "gateway", message));
+        let message = "the shop does not offer this gateway".to_owned();
+        return refused(ErrorCode::GatewayNotConfigured, "gateway", message);
     };
     let currency: Currency = order.currency.parse().map_err(Error::internal)?;
-    fits(gateway, currency, command.flow)
-}
-
-fn fits(gateway: &dyn Gateway, currency: Currency, flow: PaymentFlow) -> Result<()> {
     if !gateway.takes(currency) {
         let message = format!("this gateway does not take {currency}");
-        return Err(Error::refused(ErrorCode::CurrencyMismatch, "gateway", message));
+        return refused(ErrorCode::CurrencyMismatch, "gateway", message);
     }
-    if !gateway.flows().contains(&flow) {
-        let message = "this gateway does not have this flow";
-        return Err(Error::refused(ErrorCode::Invalid, "flow", message));
+    if !gateway.capabilities().flows.contains(&command.flow) {
+        let message = "this gateway does not have this flow".to_owned();
+        return refused(ErrorCode::Invalid, "flow", message);
     }
-    Ok(())
+    let Some(money) = charged(gateway, Money::new(order.total, currency)) else {
+        let message = "the order costs more than this gateway can take".to_owned();
+        return refused(ErrorCode::OutOfRange, "gateway", message);
+    };
+    match gateway.phone(phone) {
+        Ok(phone) => Ok(Terms { money, phone }),
+        Err(message) if phone.is_none() => refused(ErrorCode::Required, "phone", message),
+        Err(message) => refused(ErrorCode::Invalid, "phone", message),
+    }
 }
 
 fn draft(
     ctx: &Context,
     command: &CreatePayment,
     order: &shop_order::Model,
-    phone: Option<String>,
+    terms: Terms,
 ) -> Result<payment::Model> {
     let now = ctx.now();
     let mut row = payment::Model {
@@ -205,24 +275,29 @@ fn draft(
         flow: command.flow,
         status: PaymentStatus::Processing,
         currency: order.currency.clone(),
-        amount: order.total,
+        amount: terms.money.minor,
         authorized: 0,
         captured: 0,
         refunded: 0,
+        rounding: terms.money.minor - order.total,
+        fee: None,
+        fee_currency: None,
         gateway_reference: None,
+        gateway_receipt: None,
         action: None,
         failure_code: None,
         failure_message: None,
         test_outcome: command.test_outcome,
         look_at: None,
         looks: 0,
+        looked_at: None,
         created_at: now,
         updated_at: now,
     };
     let journey = Journey {
         secret: secret::random()?.expose_secret().to_owned(),
         return_url: command.return_url.as_ref().map(Url::to_string),
-        phone,
+        phone: terms.phone,
         next: None,
     };
     journey.store(&mut row)?;

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use futures_util::StreamExt as _;
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
@@ -10,9 +11,10 @@ use sea_orm::{
     QueryOrder as _, QuerySelect as _,
 };
 
-use super::apply::{apply, apply_refund, next_look};
-use super::hand::{Case, money, transaction};
+use super::apply::apply;
+use super::hand::{Case, money, transaction_of};
 use super::operation::{Ended, LEASE, end, key, pending, take};
+use super::returned::apply_refund;
 use crate::domain::context::Context;
 use crate::domain::orders::change::commit;
 use crate::entity::order_event::OrderEventType;
@@ -20,7 +22,7 @@ use crate::entity::payment::{self, PaymentStatus};
 use crate::entity::payment_operation::{self, OperationKind, OperationStatus};
 use crate::entity::refund::{self, RefundStatus};
 use crate::infra::gateways::{
-    Fault, Gateway, Reason, Return, ReturnStage, Stage, State, Transaction, growing,
+    Fault, PaymentGateway, Reason, Refund, Return, ReturnStage, Stage, State, Transaction, growing,
 };
 use crate::kernel::error::{Error, Result};
 use crate::kernel::id::{PaymentId, RefundId};
@@ -30,6 +32,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How much is done about one payment at a time. What is left is done at the next turn.
 const STEPS: usize = 10;
+
+/// How often a gateway is asked at most because somebody is back.
+const AGAIN: TimeDelta = TimeDelta::seconds(2);
 
 /// How many payments one turn of the worker is about, and how many of them at once.
 const TURN: u64 = 100;
@@ -136,13 +141,17 @@ async fn patiently<T>(asked: impl Future<Output = Result<T, Fault>>) -> Result<T
 
 async fn ask(
     ctx: &Context,
-    gateway: &dyn Gateway,
+    gateway: &dyn PaymentGateway,
     operation: &payment_operation::Model,
     row: &payment::Model,
 ) -> Result<Result<Told, Fault>> {
-    let transaction = transaction(row)?;
+    let transaction = transaction_of(ctx, row).await?;
     let key = key(operation);
     let some = money(row, operation.amount.unwrap_or(row.amount))?;
+    let stopped = async || -> Result<bool> {
+        let others = pending(ctx.db().fresh(), row.id).await?;
+        Ok(others.iter().any(|other| other.kind == OperationKind::Void))
+    };
     let takes_nothing_yet = match row.status {
         PaymentStatus::RequiresAction | PaymentStatus::Processing | PaymentStatus::Authorized => true,
         PaymentStatus::Captured
@@ -156,14 +165,21 @@ async fn ask(
     Ok(match operation.kind {
         OperationKind::Create => {
             let asked_before = operation.attempts > 1;
-            let stopped = pending(ctx.db().fresh(), row.id)
-                .await?
-                .iter()
-                .any(|other| other.kind == OperationKind::Void);
-            let made = make(gateway, &key, &transaction, (asked_before, stopped));
+            let made = make(gateway, &key, &transaction, (asked_before, stopped().await?));
             patiently(made).await.map(Told::State)
         }
-        OperationKind::Capture | OperationKind::Void if !takes_nothing_yet => Ok(Told::Nothing),
+        OperationKind::Complete | OperationKind::Capture | OperationKind::Void if !takes_nothing_yet => {
+            Ok(Told::Nothing)
+        }
+        // Whoever ended the order meanwhile wants no money for it.
+        OperationKind::Complete if stopped().await? => Err(Fault::Refused(Reason::new(
+            "given_up",
+            "the payment is being given up",
+        ))),
+        OperationKind::Complete => {
+            let completed = gateway.complete(&key, &transaction);
+            patiently(completed).await.map(Told::State)
+        }
         OperationKind::Capture => {
             let captured = gateway.capture(&key, &transaction, some);
             patiently(captured).await.map(Told::State)
@@ -174,12 +190,22 @@ async fn ask(
             if refund.status != RefundStatus::Pending {
                 return Ok(Ok(Told::Nothing));
             }
-            let told = match &refund.gateway_reference {
-                Some(reference) => patiently(gateway.retrieve_refund(&transaction, reference, some)).await,
-                None => patiently(gateway.refund(&key, &transaction, some)).await,
+            let asked = told_of(row, &refund)?;
+            let told = match asked.reference {
+                Some(_) => patiently(gateway.retrieve_refund(&transaction, &asked)).await,
+                None => patiently(gateway.refund(&key, &transaction, &asked)).await,
             };
             told.map(|told| Told::Return(refund.id, told))
         }
+    })
+}
+
+/// A refund as its gateway is told of it.
+pub(super) fn told_of(row: &payment::Model, refund: &refund::Model) -> Result<Refund> {
+    Ok(Refund {
+        id: refund.id.to_string(),
+        reference: refund.gateway_reference.clone(),
+        money: money(row, refund.amount)?,
     })
 }
 
@@ -196,7 +222,7 @@ async fn find_refund<C: ConnectionTrait>(
 /// Makes a payment at its gateway. Where that may have happened before, it is asked after first; and what is to be given up
 /// by now is not even begun.
 async fn make(
-    gateway: &dyn Gateway,
+    gateway: &dyn PaymentGateway,
     key: &str,
     transaction: &Transaction,
     (asked_before, stopped): (bool, bool),
@@ -206,11 +232,7 @@ async fn make(
             return Ok(state);
         }
         if stopped {
-            return Ok(State {
-                reference: None,
-                money: transaction.money,
-                stage: Stage::Voided,
-            });
+            return Ok(State::new(transaction.money, Stage::Voided));
         }
     }
     gateway.create(key, transaction).await
@@ -274,6 +296,9 @@ fn verdict(kind: OperationKind, row: &payment::Model) -> Option<Ended> {
     match kind {
         OperationKind::Create if row.status == PaymentStatus::Failed => failed("declined"),
         OperationKind::Create | OperationKind::Refund => Some(Ended::Succeeded),
+        OperationKind::Complete if row.status == PaymentStatus::Processing => None,
+        OperationKind::Complete if taken || row.status == PaymentStatus::Authorized => Some(Ended::Succeeded),
+        OperationKind::Complete => failed("the buyer has to agree once more, or the payment is over"),
         OperationKind::Capture | OperationKind::Void if promised => None,
         OperationKind::Capture if taken => Some(Ended::Succeeded),
         OperationKind::Capture => failed("the payment is over: there is nothing left to capture"),
@@ -292,13 +317,7 @@ async fn refused(
 ) -> Result<()> {
     tracing::warn!(payment = %operation.payment_id, kind = ?operation.kind, ?reason, "a gateway refused");
     let row = case.payment()?;
-    let told = |stage| -> Result<State> {
-        Ok(State {
-            reference: None,
-            money: money(row, row.amount)?,
-            stage,
-        })
-    };
+    let told = |stage| -> Result<State> { Ok(State::new(money(row, row.amount)?, stage)) };
     match operation.kind {
         OperationKind::Create => {
             let told = told(Stage::Declined(reason))?;
@@ -314,7 +333,7 @@ async fn refused(
             apply_refund(txn, ctx, case, refund.id, &told).await?;
             Ok(())
         }
-        OperationKind::Capture | OperationKind::Void => {
+        OperationKind::Complete | OperationKind::Capture | OperationKind::Void => {
             // It stands otherwise than we think.
             look_soon(ctx, case)?;
             if operation.kind == OperationKind::Void {
@@ -329,43 +348,78 @@ async fn refused(
 
 fn look_soon(ctx: &Context, case: &mut Case) -> Result<()> {
     let row = case.payments.change(case.id)?;
-    row.look_at = next_look(ctx, row.gateway, 0).map(|_| ctx.now());
+    row.look_at = ctx
+        .platform
+        .gateways
+        .get(row.gateway)
+        .and_then(|gateway| gateway.pause(0))
+        .map(|_| ctx.now());
     Ok(())
 }
 
-/// Asks how a payment stands that is under way.
+/// Asks how a payment stands that is under way, because its time has come.
 async fn look(ctx: &Context, row: payment::Model) -> Result<()> {
-    use payment::Column::{Id, LookAt, Looks};
+    if claim_look(ctx, &row, 1).await? {
+        look_at(ctx, &row).await?;
+    }
+    Ok(())
+}
+
+/// The same because its buyer is back: who comes again and again does not have the gateway asked each time.
+pub async fn look_again(ctx: &Context, id: PaymentId) {
+    let asked = async {
+        let row = payment::Entity::find_by_id(id).one(ctx.db().fresh()).await?;
+        let due = row.filter(|row| {
+            row.look_at.is_some() && row.looked_at.is_none_or(|last| last + AGAIN <= ctx.now())
+        });
+        match due {
+            Some(row) if claim_look(ctx, &row, 0).await? => look_at(ctx, &row).await,
+            Some(_) | None => Ok(()),
+        }
+    };
+    logged(id, asked.await);
+}
+
+/// Of two who want to look only one does.
+async fn claim_look(ctx: &Context, row: &payment::Model, counted: i32) -> Result<bool> {
+    use payment::Column::{Id, LookAt, LookedAt, Looks};
     let txn = ctx.db().begin().await?;
     let claimed = payment::Entity::update_many()
         .col_expr(LookAt, Expr::val(ctx.now() + LEASE))
-        .col_expr(Looks, Expr::col(Looks).add(1))
+        .col_expr(LookedAt, Expr::val(ctx.now()))
+        .col_expr(Looks, Expr::col(Looks).add(counted))
         .filter(Id.eq(row.id))
         .filter(LookAt.eq(row.look_at))
         .exec(&txn)
         .await?;
     txn.commit().await?;
-    if claimed.rows_affected == 0 {
-        return Ok(());
-    }
+    Ok(claimed.rows_affected == 1)
+}
+
+async fn look_at(ctx: &Context, row: &payment::Model) -> Result<()> {
     let told = match ctx.platform.gateways.get(row.gateway) {
-        Some(gateway) => patiently(gateway.retrieve(&transaction(&row)?)).await,
+        Some(gateway) => patiently(gateway.retrieve(&transaction_of(ctx, row).await?)).await,
         None => Err(Fault::Unknown("this gateway is not offered any more".to_owned())),
     };
+    take_in(ctx, row.id, told).await?;
+    drive(ctx, &[row.id]).await;
+    Ok(())
+}
+
+/// Applies what a gateway has answered about a payment.
+async fn take_in(ctx: &Context, id: PaymentId, told: Result<Option<State>, Fault>) -> Result<()> {
     let txn = ctx.db().begin().await?;
-    let Some(mut case) = Case::open(&txn, ctx, row.id).await? else {
+    let Some(mut case) = Case::open(&txn, ctx, id).await? else {
         return Ok(());
     };
     if let Ok(Some(state)) = &told {
         apply(&txn, ctx, &mut case, state).await?;
     } else {
-        tracing::warn!(payment = %row.id, ?told, "a gateway does not say how a payment stands");
-        let row = case.payments.change(row.id)?;
+        tracing::warn!(payment = %id, ?told, "a gateway does not say how a payment stands");
+        let row = case.payments.change(id)?;
         let pause = growing(u32::try_from(row.looks).unwrap_or(u32::MAX));
-        row.look_at = Some(ctx.now() + pause);
+        row.look_at = row.look_at.map(|_| ctx.now() + pause);
     }
     case.save(&txn, ctx.now()).await?;
-    commit(ctx, txn).await?;
-    drive(ctx, &[row.id]).await;
-    Ok(())
+    commit(ctx, txn).await
 }

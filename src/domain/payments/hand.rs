@@ -16,6 +16,9 @@ use crate::kernel::error::{Error, Result};
 use crate::kernel::id::{OrderId, PaymentId};
 use crate::kernel::money::{Currency, Money};
 
+/// Where buyers come back from pages of gateways, below the shop's own address.
+pub const RETURN: &str = "/payments/return";
+
 /// The payments of an order, of which each has its own amounts.
 #[derive(Debug)]
 pub(super) struct Payments {
@@ -187,16 +190,34 @@ pub(super) fn money(row: &payment::Model, minor: i64) -> Result<Money> {
 }
 
 /// The payment as its gateway is told of it.
-pub(super) fn transaction(row: &payment::Model) -> Result<Transaction> {
+pub(super) fn transaction(
+    ctx: &Context,
+    row: &payment::Model,
+    order: &shop_order::Model,
+) -> Result<Transaction> {
     let journey = Journey::of(row)?;
+    let home = ctx.platform.public_url.as_str().trim_end_matches('/');
     Ok(Transaction {
         id: row.id.to_string(),
         reference: row.gateway_reference.clone(),
-        secret: journey.secret.into(),
+        receipt: row.gateway_receipt.clone(),
         flow: row.flow,
         money: money(row, row.amount)?,
-        return_url: journey.return_url,
+        order: row.order_id.to_string(),
+        order_number: order.number.clone(),
+        return_url: format!("{home}{RETURN}/{}/{}", row.id, journey.secret),
+        secret: journey.secret.into(),
         phone: journey.phone,
         test_outcome: row.test_outcome,
+        begun_at: row.created_at,
     })
+}
+
+/// The same of a payment whose order is not at hand.
+pub(super) async fn transaction_of(ctx: &Context, row: &payment::Model) -> Result<Transaction> {
+    let order = shop_order::Entity::find_by_id(row.order_id)
+        .one(ctx.db().fresh())
+        .await?;
+    let order = order.ok_or_else(|| Error::internal(anyhow::anyhow!("a payment without its order")))?;
+    transaction(ctx, row, &order)
 }

@@ -2,7 +2,7 @@
 
 use super::hand::{Journey, is_live, money};
 use crate::entity::payment::{self, PaymentFlow, PaymentStatus};
-use crate::infra::gateways::{Stage, State};
+use crate::infra::gateways::{Reason, Stage, State};
 use crate::kernel::error::Result;
 use crate::kernel::money::Money;
 
@@ -12,9 +12,13 @@ pub(super) enum News {
     Nothing,
     /// It has become what it is now.
     Moved,
+    /// The buyer's try has failed, and he may try again.
+    Tried,
+    /// The buyer has agreed: it is to be completed.
+    Ready,
     /// It has taken money for an order that another payment has been made for since. No two are live at once.
     Double,
-    /// The gateway speaks of another amount than we do.
+    /// The gateway speaks of another amount than we do, or of something that is not ours.
     Mismatch,
 }
 
@@ -39,16 +43,28 @@ pub(super) fn hear(row: &mut payment::Model, told: &State, taken: bool) -> Resul
     if row.gateway_reference.is_none() {
         row.gateway_reference.clone_from(&told.reference);
     }
-    if !agrees(row, told)? {
+    if row.gateway_receipt.is_none() {
+        row.gateway_receipt.clone_from(&told.receipt);
+    }
+    if let (None, Some(fee)) = (row.fee, told.fee) {
+        row.fee = Some(fee.minor);
+        row.fee_currency = Some(fee.currency.code().to_owned());
+    }
+    if told.doubt.is_some() || !agrees(row, told)? {
         row.status = PaymentStatus::RequiresReview;
         row.authorized = 0;
-        row.failure_code = Some("amount_mismatch".to_owned());
+        let code = if told.doubt.is_some() {
+            "not_ours"
+        } else {
+            "amount_mismatch"
+        };
+        row.failure_code = Some(code.to_owned());
         row.look_at = None;
         return Ok(News::Mismatch);
     }
     let status = match &told.stage {
         Stage::RequiresAction(_) => PaymentStatus::RequiresAction,
-        Stage::Processing => PaymentStatus::Processing,
+        Stage::Processing | Stage::Ready => PaymentStatus::Processing,
         Stage::Authorized => PaymentStatus::Authorized,
         Stage::Captured(_) => PaymentStatus::Captured,
         Stage::Declined(_) => PaymentStatus::Failed,
@@ -63,18 +79,34 @@ pub(super) fn hear(row: &mut payment::Model, told: &State, taken: bool) -> Resul
         journey.store(row)?;
     }
     let (old, new) = (rank(row.status), rank(status));
-    if new < old || (new == old && (new > 0 || status == row.status)) {
+    if new == 0 && old == 0 {
+        row.status = status;
+        return Ok(if told.stage == Stage::Ready {
+            News::Ready
+        } else if tried(row, told.declined.as_ref()) {
+            News::Tried
+        } else {
+            News::Nothing
+        });
+    }
+    if new <= old {
         return Ok(News::Nothing);
     }
     row.authorized = 0;
     match &told.stage {
-        Stage::Authorized => row.authorized = row.amount,
-        Stage::Captured(captured) => row.captured = row.captured.max(captured.minor),
+        Stage::Authorized => {
+            row.authorized = row.amount;
+            forgive(row);
+        }
+        Stage::Captured(captured) => {
+            row.captured = row.captured.max(captured.minor);
+            forgive(row);
+        }
         Stage::Declined(reason) => {
             row.failure_code = Some(reason.code.clone());
             row.failure_message = Some(reason.message.clone());
         }
-        Stage::RequiresAction(_) | Stage::Processing | Stage::Voided | Stage::Expired => {}
+        Stage::RequiresAction(_) | Stage::Ready | Stage::Processing | Stage::Voided | Stage::Expired => {}
     }
     let double = taken && is_live(status) && !is_live(row.status);
     row.status = if double {
@@ -83,6 +115,22 @@ pub(super) fn hear(row: &mut payment::Model, told: &State, taken: bool) -> Resul
         status
     };
     Ok(if double { News::Double } else { News::Moved })
+}
+
+/// What failed before it went well is of no interest any more.
+fn forgive(row: &mut payment::Model) {
+    row.failure_code = None;
+    row.failure_message = None;
+}
+
+/// Keeps why the buyer's last try failed; whether that is news.
+fn tried(row: &mut payment::Model, declined: Option<&Reason>) -> bool {
+    let Some(reason) = declined else { return false };
+    let known = row.failure_code.as_ref() == Some(&reason.code)
+        && row.failure_message.as_ref() == Some(&reason.message);
+    row.failure_code = Some(reason.code.clone());
+    row.failure_message = Some(reason.message.clone());
+    !known
 }
 
 /// Whether the gateway means the money that we mean.
@@ -97,6 +145,7 @@ fn agrees(row: &payment::Model, told: &State) -> Result<bool> {
         && match &told.stage {
             Stage::Captured(money) => fits(*money) && captured(*money),
             Stage::RequiresAction(_)
+            | Stage::Ready
             | Stage::Processing
             | Stage::Authorized
             | Stage::Declined(_)

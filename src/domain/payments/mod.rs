@@ -17,5 +17,6 @@ mod hear;
 mod operation;
 pub mod page;
 pub mod refund;
+mod returned;
 pub mod stop;
 pub mod void;

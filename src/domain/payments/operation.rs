@@ -75,11 +75,20 @@ pub(super) async fn write(
 pub(super) fn key(operation: &payment_operation::Model) -> String {
     let kind = match operation.kind {
         OperationKind::Create => "create",
+        OperationKind::Complete => "complete",
         OperationKind::Capture => "capture",
         OperationKind::Void => "void",
         OperationKind::Refund => "refund",
     };
     format!("pay_{}_{kind}_{}", operation.payment_id, operation.seq)
+}
+
+/// Whether others wait until it is known what has come of it.
+fn comes_first(kind: OperationKind) -> bool {
+    match kind {
+        OperationKind::Create | OperationKind::Complete => true,
+        OperationKind::Capture | OperationKind::Void | OperationKind::Refund => false,
+    }
 }
 
 /// What is still to be done about a payment: the making of it, then the oldest first.
@@ -94,7 +103,7 @@ pub(super) async fn pending<C: ConnectionTrait>(
         .order_by_asc(Column::Seq)
         .all(connection)
         .await?;
-    operations.sort_by_key(|operation| operation.kind != OperationKind::Create);
+    operations.sort_by_key(|operation| !comes_first(operation.kind));
     Ok(operations)
 }
 
@@ -121,8 +130,8 @@ pub(super) async fn failure(
     Ok(row.filter(|row| row.status == OperationStatus::Failed))
 }
 
-/// Takes on what is the next to be done now; None when there is nothing, or somebody else is at it. Nothing is done about
-/// a payment before it is known what came of making it.
+/// Takes on what is the next to be done now; None when there is nothing, or somebody else is at it. Nothing else is done
+/// about a payment before it is known what came of making and completing it.
 pub(super) async fn take(ctx: &Context, payment: PaymentId) -> Result<Option<payment_operation::Model>> {
     let now = ctx.now();
     let operations = pending(ctx.db().fresh(), payment).await?;
@@ -132,7 +141,7 @@ pub(super) async fn take(ctx: &Context, payment: PaymentId) -> Result<Option<pay
     };
     let making = operations
         .iter()
-        .find(|operation| operation.kind == OperationKind::Create && *operation != due);
+        .find(|operation| comes_first(operation.kind) && *operation != due);
     let txn = ctx.db().begin().await?;
     let taken = match making.and_then(|making| making.attempt_at) {
         Some(later) => {
@@ -169,12 +178,12 @@ async fn put_off(
     Ok(moved.rows_affected == 1)
 }
 
-/// What waited for the making of a payment waits no longer.
+/// What waited until it was known what came of a payment waits no longer.
 async fn hurry(txn: &DatabaseTransaction, payment: PaymentId, now: DateTime<Utc>) -> Result<()> {
     payment_operation::Entity::update_many()
         .col_expr(Column::AttemptAt, Expr::val(now))
         .filter(Column::PaymentId.eq(payment))
-        .filter(Column::Kind.ne(OperationKind::Create))
+        .filter(Column::Kind.is_not_in([OperationKind::Create, OperationKind::Complete]))
         .filter(Column::Status.eq(OperationStatus::Pending))
         .filter(Column::Attempts.eq(0))
         .exec(txn)
@@ -198,7 +207,7 @@ pub(super) async fn end(
     ended: Ended,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    if operation.kind == OperationKind::Create && !matches!(ended, Ended::Later(..)) {
+    if comes_first(operation.kind) && !matches!(ended, Ended::Later(..)) {
         hurry(txn, operation.payment_id, now).await?;
     }
     let (status, attempt_at, error) = match ended {

@@ -62,7 +62,7 @@ pub async fn complete(ctx: &Context, token: &str) -> Result<Option<Page>> {
     // What is about to be given up is not paid any more.
     let is_open = payment.status == PaymentStatus::RequiresAction && pending(&txn, row.id).await?.is_empty();
     if is_open {
-        let state = test::completed(&transaction(payment)?);
+        let state = test::completed(&transaction(ctx, payment, &case.order.row)?);
         apply(&txn, ctx, &mut case, &state).await?;
     }
     let page = Page::of(case.payment()?)?;

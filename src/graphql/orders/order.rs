@@ -80,7 +80,13 @@ impl Order {
         let lines = loaders.load_one(LinesByOrder(self.row.id));
         let (payments, lines) = futures_util::try_join!(payments, lines)?;
         let (payments, lines) = (payments.unwrap_or_default(), lines.unwrap_or_default());
-        let actions = actions(&self.row, doer, &payments, &lines);
+        let actions = actions(
+            &self.row,
+            doer,
+            &payments,
+            &lines,
+            &ctx.domain()?.platform.gateways,
+        );
         Ok(actions.into_iter().map(Into::into).collect())
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Fault, Gateway, Return, ReturnStage, Stage, State, Transaction};
+use super::{Capabilities, Fault, PaymentGateway, Refund, Return, ReturnStage, Stage, State, Transaction};
 use crate::entity::payment::PaymentFlow;
 use crate::kernel::money::{Currency, Money};
 
@@ -13,15 +13,11 @@ use crate::kernel::money::{Currency, Money};
 pub struct Manual;
 
 fn state(transaction: &Transaction, stage: Stage) -> State {
-    State {
-        reference: None,
-        money: transaction.money,
-        stage,
-    }
+    State::new(transaction.money, stage)
 }
 
 #[async_trait]
-impl Gateway for Manual {
+impl PaymentGateway for Manual {
     fn display_name(&self) -> &'static str {
         "Bank transfer or cash on delivery"
     }
@@ -30,8 +26,14 @@ impl Gateway for Manual {
         true
     }
 
-    fn flows(&self) -> &'static [PaymentFlow] {
-        &[PaymentFlow::Charge, PaymentFlow::Authorize]
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            flows: &[PaymentFlow::Charge, PaymentFlow::Authorize],
+            partial_capture: true,
+            refunds: true,
+            revocable: true,
+            fees: false,
+        }
     }
 
     fn pause(&self, _: u32) -> Option<Duration> {
@@ -60,18 +62,18 @@ impl Gateway for Manual {
     }
 
     /// Whoever asked for it pays it by hand.
-    async fn refund(&self, _: &str, _: &Transaction, money: Money) -> Result<Return, Fault> {
+    async fn refund(&self, _: &str, _: &Transaction, refund: &Refund) -> Result<Return, Fault> {
         Ok(Return {
             reference: None,
-            money,
+            money: refund.money,
             stage: ReturnStage::Succeeded,
         })
     }
 
-    async fn retrieve_refund(&self, _: &Transaction, _: &str, money: Money) -> Result<Return, Fault> {
+    async fn retrieve_refund(&self, _: &Transaction, refund: &Refund) -> Result<Return, Fault> {
         Ok(Return {
             reference: None,
-            money,
+            money: refund.money,
             stage: ReturnStage::Succeeded,
         })
     }

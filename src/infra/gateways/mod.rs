@@ -1,126 +1,65 @@
-//! Gateways that take money and give it back: one trait for all of them, and those that are offered.
+//! Gateways that take money and give it back: one trait for all of them, and those that this shop has.
 //!
 //! A gateway knows nothing of who buys what. It is asked by a key, so that asking again does nothing twice, and it answers
 //! how a transaction stands in all rather than what has changed: the same told twice says nothing new. An answer that
 //! does not come is not a no.
 
+pub mod http;
 pub mod manual;
+mod message;
+pub mod oauth;
+mod registry;
 pub mod test;
+mod transaction;
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
 
-use crate::entity::payment::{PaymentFlow, PaymentGatewayName, TestOutcome};
-use crate::kernel::config::Config;
+use crate::entity::payment::PaymentFlow;
 use crate::kernel::money::{Currency, Money};
 
-/// Money that is to be taken, as a gateway is told of it.
-#[derive(Clone, Debug)]
-pub struct Transaction {
-    /// What we call it.
-    pub id: String,
-    /// What the gateway calls it, as soon as it has told.
-    pub reference: Option<String>,
-    /// Random, and the same each time: addresses that nobody may guess are made with it.
-    pub secret: SecretString,
-    pub flow: PaymentFlow,
-    pub money: Money,
-    /// Where the buyer goes from a page of the gateway's.
-    pub return_url: Option<String>,
-    pub phone: Option<String>,
-    pub test_outcome: Option<TestOutcome>,
-}
+pub use message::{About, Event, Message, Names, Unverified};
+pub use registry::Gateways;
+pub use transaction::{Action, Fault, Reason, Refund, Return, ReturnStage, Stage, State, Transaction};
 
-/// How a transaction stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct State {
-    pub reference: Option<String>,
-    /// What it is about. The gateway's word, to be compared with ours.
-    pub money: Money,
-    pub stage: Stage,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// The buyer has to do something.
-    RequiresAction(Action),
-    /// It is not known yet what will come of it.
-    Processing,
-    /// All of it is promised.
-    Authorized,
-    /// This much was taken; nothing more is promised.
-    Captured(Money),
-    Declined(Reason),
-    Voided,
-    /// The buyer or we have waited for too long.
-    Expired,
-}
-
-/// What a buyer must do next.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum Action {
-    Redirect {
-        url: String,
-    },
-    ClientSecret {
-        client_secret: String,
-        publishable_key: String,
-    },
-    PhonePrompt {
-        phone: String,
-        expires_at: DateTime<Utc>,
-    },
-}
-
-/// Why a gateway says no.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reason {
-    /// For programs, e.g. `card_declined`.
-    pub code: String,
-    /// For the buyer.
-    pub message: String,
-}
-
-/// How money stands that goes back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Return {
-    pub reference: Option<String>,
-    pub money: Money,
-    pub stage: ReturnStage,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ReturnStage {
-    Pending,
-    Succeeded,
-    Failed(Reason),
-}
-
-/// Why a gateway did not do what it was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// It did not answer, or not to the point: it may have done it or not. For the log.
-    Unknown(String),
-    /// It has not, and will not however often it is asked.
-    Refused(Reason),
+/// What a gateway can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    pub flows: &'static [PaymentFlow],
+    /// Whether a part of what is promised can be captured, which releases the rest.
+    pub partial_capture: bool,
+    /// Whether it gives money back.
+    pub refunds: bool,
+    /// Whether what waits for its buyer can be given up for certain. A prompt on a phone cannot.
+    pub revocable: bool,
+    /// Whether it says, sooner or later, what it keeps of what it takes.
+    pub fees: bool,
 }
 
 /// One that takes money. `key` is the same when the same thing is asked for again.
 #[async_trait]
-pub trait Gateway: Send + Sync + fmt::Debug {
+pub trait PaymentGateway: Send + Sync + fmt::Debug {
     /// For buyers, who choose by it.
     fn display_name(&self) -> &'static str;
 
+    fn capabilities(&self) -> Capabilities;
+
     fn takes(&self, currency: Currency) -> bool;
 
-    fn flows(&self) -> &'static [PaymentFlow];
+    /// Of how many minor units amounts are multiples. What is to be paid is rounded up to it.
+    fn unit(&self, _: Currency) -> i64 {
+        1
+    }
+
+    /// How the gateway knows a buyer's phone number. One that calls no phones keeps none.
+    ///
+    /// # Errors
+    /// What is wrong with it, for the buyer.
+    fn phone(&self, _: Option<&str>) -> Result<Option<String>, String> {
+        Ok(None)
+    }
 
     /// How long to wait before a transaction is looked at again that has been looked at so often; None where a gateway
     /// knows nothing that it has not been told by us.
@@ -131,20 +70,54 @@ pub trait Gateway: Send + Sync + fmt::Debug {
     /// None when the gateway has never heard of it.
     async fn retrieve(&self, transaction: &Transaction) -> Result<Option<State>, Fault>;
 
+    /// Takes or promises the money of a transaction that is [`Stage::Ready`]. Only gateways ask for it that say so.
+    async fn complete(&self, _key: &str, _: &Transaction) -> Result<State, Fault> {
+        Err(Fault::Unknown("this gateway completes by itself".to_owned()))
+    }
+
     /// Takes this much of what is promised, and releases the rest.
     async fn capture(&self, key: &str, transaction: &Transaction, money: Money) -> Result<State, Fault>;
 
+    /// Gives up what has taken nothing. What cannot be given up for now is answered as it stands.
     async fn void(&self, key: &str, transaction: &Transaction) -> Result<State, Fault>;
 
-    async fn refund(&self, key: &str, transaction: &Transaction, money: Money) -> Result<Return, Fault>;
+    async fn refund(&self, key: &str, transaction: &Transaction, refund: &Refund) -> Result<Return, Fault>;
 
-    /// How a refund stands that was left pending.
-    async fn retrieve_refund(
+    /// How a refund stands whose reference is known.
+    async fn retrieve_refund(&self, transaction: &Transaction, refund: &Refund) -> Result<Return, Fault>;
+
+    /// Whether a message is genuine, and what it is about. Before that nothing is stored.
+    async fn verify(&self, _: &Message) -> Result<Event, Unverified> {
+        Err(Unverified::Forged("this gateway sends no messages".to_owned()))
+    }
+
+    /// What a message is answered with that is stored.
+    fn acknowledgement(&self) -> &'static str {
+        "{\"received\":true}"
+    }
+
+    /// How a transaction stands of which a genuine message has come. The message may be old: the gateway is asked, and only
+    /// what it never says otherwise is taken from the message's body.
+    async fn confirm(&self, transaction: &Transaction, _body: &[u8]) -> Result<Option<State>, Fault> {
+        self.retrieve(transaction).await
+    }
+
+    /// The same of a refund.
+    async fn confirm_refund(
         &self,
         transaction: &Transaction,
-        reference: &str,
-        money: Money,
-    ) -> Result<Return, Fault>;
+        refund: &Refund,
+        _body: &[u8],
+    ) -> Result<Return, Fault> {
+        self.retrieve_refund(transaction, refund).await
+    }
+}
+
+/// What a buyer pays for an order that costs this much: rounded up to whole units of the gateway's.
+pub fn charged(gateway: &dyn PaymentGateway, total: Money) -> Option<Money> {
+    let unit = gateway.unit(total.currency).max(1);
+    let units = total.minor.checked_add(unit - 1)? / unit;
+    Some(Money::new(units.checked_mul(unit)?, total.currency))
 }
 
 /// Growing pauses: most answers come at once, and who waits for a day need not be asked about each second.
@@ -159,62 +132,6 @@ pub fn growing(looks: u32) -> Duration {
         _ => 900,
     };
     Duration::from_secs(seconds)
-}
-
-/// The gateways that buyers can choose from, in the order in which they are shown.
-#[derive(Clone, Debug, Default)]
-pub struct Gateways(Vec<Entry>);
-
-#[derive(Clone, Debug)]
-struct Entry {
-    name: PaymentGatewayName,
-    gateway: Arc<dyn Gateway>,
-    /// Whether new payments may be made with it. Those that there are go on either way.
-    offered: bool,
-}
-
-impl Gateways {
-    pub fn new(gateways: impl IntoIterator<Item = (PaymentGatewayName, Arc<dyn Gateway>)>) -> Self {
-        let entry = |(name, gateway)| Entry {
-            name,
-            gateway,
-            offered: true,
-        };
-        Self(gateways.into_iter().map(entry).collect())
-    }
-
-    /// Those that need no settings, offered or not.
-    pub fn of_config(config: &Config) -> Self {
-        Self(vec![
-            Entry {
-                name: PaymentGatewayName::Manual,
-                gateway: Arc::new(manual::Manual),
-                offered: config.orders.manual_payments,
-            },
-            Entry {
-                name: PaymentGatewayName::Test,
-                gateway: Arc::new(test::Test::new(&config.http.public_url)),
-                offered: config.orders.test_payments,
-            },
-        ])
-    }
-
-    /// For payments that there are.
-    pub fn get(&self, name: PaymentGatewayName) -> Option<&dyn Gateway> {
-        let entry = self.0.iter().find(|entry| entry.name == name);
-        entry.map(|entry| &*entry.gateway)
-    }
-
-    /// For new payments.
-    pub fn offered(&self, name: PaymentGatewayName) -> Option<&dyn Gateway> {
-        let mut offered = self.all_offered();
-        offered.find(|(own, _)| *own == name).map(|(_, gateway)| gateway)
-    }
-
-    pub fn all_offered(&self) -> impl Iterator<Item = (PaymentGatewayName, &dyn Gateway)> {
-        let offered = self.0.iter().filter(|entry| entry.offered);
-        offered.map(|entry| (entry.name, &*entry.gateway))
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,10 @@ use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
 use url::Url;
 
-use super::{Action, Fault, Gateway, Reason, Return, ReturnStage, Stage, State, Transaction, growing};
+use super::{
+    Action, Capabilities, Fault, PaymentGateway, Reason, Refund, Return, ReturnStage, Stage, State,
+    Transaction, growing,
+};
 use crate::entity::payment::{PaymentFlow, TestOutcome};
 use crate::kernel::money::{Currency, Money};
 
@@ -32,10 +35,7 @@ impl Test {
             TestOutcome::RequireAction => Stage::RequiresAction(Action::Redirect {
                 url: format!("{}/{}", self.page, transaction.secret.expose_secret()),
             }),
-            TestOutcome::Decline => Stage::Declined(Reason {
-                code: "card_declined".to_owned(),
-                message: "The card was declined.".to_owned(),
-            }),
+            TestOutcome::Decline => Stage::Declined(Reason::new("card_declined", "The card was declined.")),
         }
     }
 }
@@ -51,8 +51,7 @@ fn success(transaction: &Transaction) -> Stage {
 fn state(transaction: &Transaction, stage: Stage) -> State {
     State {
         reference: Some(transaction.secret.expose_secret().to_owned()),
-        money: transaction.money,
-        stage,
+        ..State::new(transaction.money, stage)
     }
 }
 
@@ -62,7 +61,7 @@ pub fn completed(transaction: &Transaction) -> State {
 }
 
 #[async_trait]
-impl Gateway for Test {
+impl PaymentGateway for Test {
     fn display_name(&self) -> &'static str {
         "Test (takes no money)"
     }
@@ -71,8 +70,14 @@ impl Gateway for Test {
         true
     }
 
-    fn flows(&self) -> &'static [PaymentFlow] {
-        &[PaymentFlow::Charge, PaymentFlow::Authorize]
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            flows: &[PaymentFlow::Charge, PaymentFlow::Authorize],
+            partial_capture: true,
+            refunds: true,
+            revocable: true,
+            fees: false,
+        }
     }
 
     fn pause(&self, looks: u32) -> Option<Duration> {
@@ -98,18 +103,18 @@ impl Gateway for Test {
         Ok(state(transaction, Stage::Voided))
     }
 
-    async fn refund(&self, key: &str, _: &Transaction, money: Money) -> Result<Return, Fault> {
+    async fn refund(&self, key: &str, _: &Transaction, refund: &Refund) -> Result<Return, Fault> {
         Ok(Return {
             reference: Some(format!("test_{key}")),
-            money,
+            money: refund.money,
             stage: ReturnStage::Succeeded,
         })
     }
 
-    async fn retrieve_refund(&self, _: &Transaction, reference: &str, money: Money) -> Result<Return, Fault> {
+    async fn retrieve_refund(&self, _: &Transaction, refund: &Refund) -> Result<Return, Fault> {
         Ok(Return {
-            reference: Some(reference.to_owned()),
-            money,
+            reference: refund.reference.clone(),
+            money: refund.money,
             stage: ReturnStage::Succeeded,
         })
     }

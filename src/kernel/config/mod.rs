@@ -4,6 +4,7 @@
 //! setting wins. A name or value that is not understood stops the start.
 
 mod accounts;
+mod gateways;
 mod parse;
 mod settings;
 mod source;
@@ -46,6 +47,7 @@ pub struct Config {
     pub password: PasswordConfig,
     pub shop: ShopConfig,
     pub orders: OrdersConfig,
+    pub gateways: GatewaysConfig,
     pub cache: CacheConfig,
     pub limits: LimitsConfig,
     pub log: LogConfig,
@@ -136,6 +138,59 @@ pub struct OrdersConfig {
     pub cart_life: Duration,
     /// Whether the TEST gateway, which takes no money, is offered.
     pub test_payments: bool,
+}
+
+/// The gateways that there are settings for.
+#[derive(Clone, Debug)]
+pub struct GatewaysConfig {
+    pub stripe: Option<StripeConfig>,
+    pub paypal: Option<PaypalConfig>,
+    pub mpesa: Option<MpesaConfig>,
+}
+
+#[derive(Clone, Debug)]
+pub struct StripeConfig {
+    pub secret_key: SecretString,
+    /// For buyers' browsers: no secret.
+    pub publishable_key: SecretString,
+    pub webhook_secret: SecretString,
+    /// Still verifies while the secret is rolled.
+    pub webhook_previous_secret: Option<SecretString>,
+    pub api_base: Url,
+}
+
+#[derive(Clone, Debug)]
+pub struct PaypalConfig {
+    pub client_id: SecretString,
+    pub client_secret: SecretString,
+    pub webhook_id: SecretString,
+    /// Whether webhooks are verified here instead of by asking PayPal.
+    pub by_certificate: bool,
+    pub api_base: Url,
+}
+
+#[derive(Clone, Debug)]
+pub struct MpesaConfig {
+    pub consumer_key: SecretString,
+    pub consumer_secret: SecretString,
+    pub shortcode: String,
+    /// Where buyers pay to when it is no paybill.
+    pub till: Option<String>,
+    pub passkey: SecretString,
+    pub callback_secret: SecretString,
+    pub callback_previous_secret: Option<SecretString>,
+    /// Where callbacks may come from; empty for anywhere.
+    pub callers: Vec<IpNet>,
+    /// Without it nothing can be reversed.
+    pub reversal: Option<MpesaReversal>,
+    pub api_base: Url,
+}
+
+/// Who may take payments back.
+#[derive(Clone, Debug)]
+pub struct MpesaReversal {
+    pub initiator: SecretString,
+    pub credential: SecretString,
 }
 
 /// So many in so long.

@@ -1,8 +1,11 @@
 //! Values out of text, with errors that name the setting.
 
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 use super::Rate;
 
@@ -111,4 +114,20 @@ pub(super) fn bytes(name: &str, text: &str) -> Result<u64, ConfigError> {
                 format!("{text:?} is not a size such as 65536, 64KiB or 1MiB"),
             )
         })
+}
+/// Comma-separated addresses and networks.
+pub(super) fn networks(name: &str, text: &str) -> Result<Vec<IpNet>, ConfigError> {
+    let networks = text
+        .split(',')
+        .map(str::trim)
+        .filter(|network| !network.is_empty());
+    networks
+        .map(|text| {
+            let address = || text.parse::<IpAddr>().map(IpNet::from);
+            text.parse::<IpNet>().or_else(|_| address()).map_err(|_| {
+                let reason = format!("{text:?} is neither an address nor a network such as 10.0.0.0/8");
+                ConfigError::bad(name, reason)
+            })
+        })
+        .collect()
 }

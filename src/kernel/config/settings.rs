@@ -1,14 +1,13 @@
 //! The list of settings, and how each is read.
 
-use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
 use super::accounts;
+use super::gateways;
 use super::parse::{self, ConfigError};
 use super::source::Source;
 use super::token::token;
@@ -69,6 +68,27 @@ settings! {
     "SOUK_MANUAL_PAYMENTS", "", "whether buyers may pay by MANUAL: by bank transfer (CHARGE) or on delivery (AUTHORIZE), which hold stock without money; by default only in development";
     "SOUK_MANUAL_HOLD", "7d", "how long an order holds stock while a bank transfer is awaited";
     "SOUK_CART_LIFE", "30d", "how long a cart that nobody touches is kept";
+    "STRIPE_SECRET_KEY", "", "Stripe: sk_live_… or sk_test_…; a gateway without its settings is not offered";
+    "STRIPE_PUBLISHABLE_KEY", "", "Stripe: pk_…, which buyers' browsers are given";
+    "STRIPE_WEBHOOK_SECRET", "", "Stripe: whsec_… of the endpoint /webhooks/stripe";
+    "STRIPE_WEBHOOK_PREVIOUS_SECRET", "", "Stripe: an older secret that still verifies while it is rolled";
+    "STRIPE_API_BASE", "https://api.stripe.com", "Stripe: another address, for tests";
+    "PAYPAL_CLIENT_ID", "", "PayPal: the REST app's client id";
+    "PAYPAL_CLIENT_SECRET", "", "PayPal: its secret";
+    "PAYPAL_WEBHOOK_ID", "", "PayPal: the id of the webhook /webhooks/paypal";
+    "PAYPAL_WEBHOOK_VERIFICATION", "api", "PayPal: who verifies webhooks: `api` asks PayPal, `certificate` does it here";
+    "PAYPAL_API_BASE", "https://api-m.paypal.com", "PayPal: https://api-m.sandbox.paypal.com for the sandbox";
+    "MPESA_CONSUMER_KEY", "", "M-Pesa: the Daraja app's key";
+    "MPESA_CONSUMER_SECRET", "", "M-Pesa: its secret";
+    "MPESA_SHORTCODE", "", "M-Pesa: the paybill number, or the store number of a till";
+    "MPESA_TILL", "", "M-Pesa: the till number, when buyers pay to a till (Buy Goods) instead of a paybill";
+    "MPESA_PASSKEY", "", "M-Pesa: the passkey of Lipa na M-Pesa Online";
+    "MPESA_CALLBACK_SECRET", "", "M-Pesa: a random word in the address of callbacks; at least 32 characters in production";
+    "MPESA_CALLBACK_PREVIOUS_SECRET", "", "M-Pesa: an older one that still counts while it is changed";
+    "MPESA_CALLERS", "", "M-Pesa: comma-separated addresses or networks that callbacks may come from; any when empty";
+    "MPESA_INITIATOR", "", "M-Pesa: the API operator who may reverse payments; without it staff pay back by hand";
+    "MPESA_SECURITY_CREDENTIAL", "", "M-Pesa: the operator's password, encrypted by the Daraja portal";
+    "MPESA_API_BASE", "https://api.safaricom.co.ke", "M-Pesa: https://sandbox.safaricom.co.ke for the sandbox";
     "SOUK_CACHE_BYTES", "64MiB", "memory for hot catalog reads; 0 switches the cache off";
     "SOUK_CACHE_TTL", "10s", "how long an entry of the cache lives at most; what another process writes is seen after it";
     "SOUK_LIMIT_CONNECTIONS", "10000", "connections at once; further ones wait to be accepted";
@@ -105,20 +125,6 @@ pub(super) const LATER: &[&str] = &[
     "SOUK_RATE_LIMIT_API",
     "SOUK_RATE_LIMIT_STAFF",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
-    "STRIPE_SECRET_KEY",
-    "STRIPE_PUBLISHABLE_KEY",
-    "STRIPE_WEBHOOK_SECRET",
-    "STRIPE_API_BASE",
-    "PAYPAL_CLIENT_ID",
-    "PAYPAL_CLIENT_SECRET",
-    "PAYPAL_WEBHOOK_ID",
-    "PAYPAL_API_BASE",
-    "MPESA_CONSUMER_KEY",
-    "MPESA_CONSUMER_SECRET",
-    "MPESA_SHORTCODE",
-    "MPESA_PASSKEY",
-    "MPESA_CALLBACK_SECRET",
-    "MPESA_API_BASE",
 ];
 
 pub(super) struct Reader<'a>(&'a Source);
@@ -183,6 +189,7 @@ pub(super) fn read(source: &Source) -> Result<Config, ConfigError> {
         password: accounts::password(&reader, environment)?,
         shop: shop(&reader)?,
         orders: orders(&reader, environment)?,
+        gateways: gateways::gateways(&reader, environment)?,
         cache: CacheConfig {
             bytes: parse::bytes("SOUK_CACHE_BYTES", reader.text("SOUK_CACHE_BYTES"))?,
             time_to_live: reader.duration("SOUK_CACHE_TTL")?,
@@ -233,7 +240,7 @@ fn http(reader: &Reader<'_>, environment: Environment) -> Result<HttpConfig, Con
         listen,
         public_url,
         cors_origins: cors_origins(reader)?,
-        trusted_proxies: trusted_proxies(reader)?,
+        trusted_proxies: parse::networks("SOUK_TRUSTED_PROXIES", reader.text("SOUK_TRUSTED_PROXIES"))?,
         shutdown_delay: reader.duration("SOUK_SHUTDOWN_DELAY")?,
         shutdown_grace: reader.duration("SOUK_SHUTDOWN_GRACE")?,
         introspection: reader.switch("SOUK_INTROSPECTION", environment == Environment::Development)?,
@@ -253,23 +260,6 @@ fn cors_origins(reader: &Reader<'_>) -> Result<Vec<String>, ConfigError> {
                 "SOUK_CORS_ORIGINS",
                 format!("{origin:?} is not an origin such as https://shop.example"),
             )),
-        })
-        .collect()
-}
-
-fn trusted_proxies(reader: &Reader<'_>) -> Result<Vec<IpNet>, ConfigError> {
-    let networks = reader
-        .text("SOUK_TRUSTED_PROXIES")
-        .split(',')
-        .map(str::trim)
-        .filter(|network| !network.is_empty());
-    networks
-        .map(|text| {
-            let address = || text.parse::<IpAddr>().map(IpNet::from);
-            text.parse::<IpNet>().or_else(|_| address()).map_err(|_| {
-                let reason = format!("{text:?} is neither an address nor a network such as 10.0.0.0/8");
-                ConfigError::bad("SOUK_TRUSTED_PROXIES", reason)
-            })
         })
         .collect()
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use souk::entity::payment::{PaymentFlow, PaymentGatewayName};
 use souk::infra::gateways::{
-    Fault, Gateway, Gateways, Reason, Return, ReturnStage, Stage, State, Transaction, growing,
+    Capabilities, Fault, Gateways, PaymentGateway, Reason, Refund, Return, ReturnStage, Stage, State,
+    Transaction, growing,
 };
 use souk::kernel::money::{Currency, Money};
 
@@ -46,7 +47,7 @@ impl Scripted {
     /// An instance of the shop that offers it as STRIPE.
     pub(crate) async fn beside(shop: &Shop) -> (Arc<Self>, Shop) {
         let gateway = Arc::new(Self::default());
-        let offered: Arc<dyn Gateway> = gateway.clone();
+        let offered: Arc<dyn PaymentGateway> = gateway.clone();
         let gateways = Gateways::new([(PaymentGatewayName::Stripe, offered)]);
         (gateway, shop.beside_with(gateways).await)
     }
@@ -89,8 +90,7 @@ impl Scripted {
         let state = |money, stage| {
             Ok(Some(State {
                 reference: Some(format!("ref {}", transaction.id)),
-                money,
-                stage,
+                ..State::new(money, stage)
             }))
         };
         match self.answer(what, key) {
@@ -127,7 +127,7 @@ impl Scripted {
 }
 
 #[async_trait]
-impl Gateway for Scripted {
+impl PaymentGateway for Scripted {
     fn display_name(&self) -> &'static str {
         "Scripted"
     }
@@ -136,8 +136,14 @@ impl Gateway for Scripted {
         currency == Currency::USD
     }
 
-    fn flows(&self) -> &'static [PaymentFlow] {
-        &[PaymentFlow::Charge, PaymentFlow::Authorize]
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            flows: &[PaymentFlow::Charge, PaymentFlow::Authorize],
+            partial_capture: true,
+            refunds: true,
+            revocable: true,
+            fees: false,
+        }
     }
 
     fn pause(&self, looks: u32) -> Option<Duration> {
@@ -169,11 +175,15 @@ impl Gateway for Scripted {
         self.certainly("void", key, transaction)
     }
 
-    async fn refund(&self, key: &str, _: &Transaction, money: Money) -> Result<Return, Fault> {
-        self.returns("refund", key, money)
+    async fn refund(&self, key: &str, _: &Transaction, refund: &Refund) -> Result<Return, Fault> {
+        self.returns("refund", key, refund.money)
     }
 
-    async fn retrieve_refund(&self, _: &Transaction, reference: &str, money: Money) -> Result<Return, Fault> {
-        self.returns("retrieve_refund", reference, money)
+    async fn retrieve_refund(&self, _: &Transaction, refund: &Refund) -> Result<Return, Fault> {
+        self.returns(
+            "retrieve_refund",
+            refund.reference.as_deref().unwrap(),
+            refund.money,
+        )
     }
 }

@@ -1,0 +1,156 @@
+//! Money that goes back: what its gateway says of it, and what of it has gone without us.
+
+use sea_orm::{
+    ActiveModelTrait as _, DatabaseTransaction, EntityTrait as _, IntoActiveModel as _, QuerySelect as _,
+};
+
+use super::apply::{REVIEW_AMOUNT, review};
+use super::hand::{Case, Payments, currency, money};
+use super::refund::left;
+use crate::domain::context::Context;
+use crate::domain::orders::change::OrderInHand;
+use crate::entity::order_event::OrderEventType;
+use crate::entity::payment::PaymentStatus;
+use crate::entity::refund::{self, RefundStatus};
+use crate::entity::shop_order::OrderStatus;
+use crate::infra::gateways::{Return, ReturnStage};
+use crate::kernel::error::{Error, Result};
+use crate::kernel::id::{PaymentId, RefundId};
+use crate::kernel::money::Money;
+
+const REVIEW_KEPT: &str = "Money is still here that should have gone back. We are looking at it.";
+
+/// Applies how a refund stands; whether it is over.
+pub(super) async fn apply_refund(
+    txn: &DatabaseTransaction,
+    ctx: &Context,
+    case: &mut Case,
+    id: RefundId,
+    told: &Return,
+) -> Result<bool> {
+    let found = refund::Entity::find_by_id(id).lock_exclusive().one(txn).await?;
+    let mut row = found.ok_or_else(|| Error::internal(anyhow::anyhow!("a refund is gone")))?;
+    if row.status != RefundStatus::Pending {
+        if row.status == RefundStatus::Succeeded && matches!(told.stage, ReturnStage::Failed(_)) {
+            came_back(txn, ctx, case, row).await?;
+        }
+        return Ok(true);
+    }
+    let stored = row.clone();
+    if row.gateway_reference.is_none() {
+        row.gateway_reference.clone_from(&told.reference);
+    }
+    let over = if told.money == money(case.payment()?, row.amount)? {
+        match &told.stage {
+            ReturnStage::Pending => false,
+            ReturnStage::Succeeded => {
+                row.status = RefundStatus::Succeeded;
+                refunded(&mut case.payments, case.id, row.amount)?;
+                case.payments.count_into(&mut case.order);
+                let event = OrderEventType::Refunded;
+                case.order.happened(event, "Money has gone back.");
+                true
+            }
+            ReturnStage::Failed(_) => {
+                row.status = RefundStatus::Failed;
+                let event = OrderEventType::RefundFailed;
+                case.order.happened(event, "Money could not be sent back.");
+                if has_ended(&case.order) {
+                    review(&mut case.order, REVIEW_KEPT);
+                }
+                true
+            }
+        }
+    } else {
+        // It stays pending for good, and so counts: nobody knows how much has gone.
+        tracing::warn!(refund = %id, ?told, "a gateway speaks of another amount than was to go back");
+        let payment = case.payments.change(case.id)?;
+        payment.status = PaymentStatus::RequiresReview;
+        review(&mut case.order, REVIEW_AMOUNT);
+        true
+    };
+    if row != stored {
+        row.updated_at = ctx.now();
+        let row = row.into_active_model().reset_all();
+        refund::Entity::update(row).exec(txn).await?;
+    }
+    Ok(over)
+}
+
+/// Money that had gone back is at the gateway again: the buyer's bank did not take it.
+async fn came_back(
+    txn: &DatabaseTransaction,
+    ctx: &Context,
+    case: &mut Case,
+    mut row: refund::Model,
+) -> Result<()> {
+    let payment = case.payments.change(case.id)?;
+    payment.refunded -= row.amount;
+    // Another payment may be live by now, and of two none can be: people sort it out.
+    payment.status = PaymentStatus::RequiresReview;
+    case.payments.count_into(&mut case.order);
+    let event = OrderEventType::RefundFailed;
+    case.order
+        .happened(event, "Money that was sent back has been returned to us.");
+    review(&mut case.order, REVIEW_KEPT);
+    row.status = RefundStatus::Failed;
+    row.updated_at = ctx.now();
+    refund::Entity::update(row.into_active_model().reset_all())
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
+/// Writes down what has gone back without us: somebody has refunded it at the gateway.
+pub(super) async fn returned_elsewhere(
+    txn: &DatabaseTransaction,
+    ctx: &Context,
+    case: &mut Case,
+    told: Option<Money>,
+) -> Result<()> {
+    let row = case.payment()?;
+    let Some(told) = told.filter(|told| told.minor > 0) else {
+        return Ok(());
+    };
+    let missing = left(txn, row).await? - (row.captured - told.minor);
+    if missing <= 0 || told.currency != currency(row)? || row.status == PaymentStatus::RequiresReview {
+        return Ok(());
+    }
+    let amount = missing.min(row.captured - row.refunded);
+    let refund = refund::Model {
+        id: RefundId::new(),
+        payment_id: row.id,
+        amount,
+        status: RefundStatus::Succeeded,
+        reason: Some("refunded at the gateway".to_owned()),
+        gateway_reference: None,
+        created_at: ctx.now(),
+        updated_at: ctx.now(),
+    };
+    refund::Entity::insert(refund.into_active_model())
+        .exec_without_returning(txn)
+        .await?;
+    refunded(&mut case.payments, case.id, amount)?;
+    case.payments.count_into(&mut case.order);
+    case.order
+        .happened(OrderEventType::Refunded, "Money has gone back.");
+    Ok(())
+}
+
+fn has_ended(order: &OrderInHand) -> bool {
+    match order.row.status {
+        OrderStatus::Cancelled | OrderStatus::Expired => true,
+        OrderStatus::PendingPayment | OrderStatus::Confirmed | OrderStatus::Completed => false,
+    }
+}
+
+fn refunded(payments: &mut Payments, id: PaymentId, amount: i64) -> Result<()> {
+    let row = payments.change(id)?;
+    row.refunded += amount;
+    if row.refunded >= row.captured {
+        row.status = PaymentStatus::Refunded;
+    } else if row.status != PaymentStatus::RequiresReview {
+        row.status = PaymentStatus::PartiallyRefunded;
+    }
+    Ok(())
+}

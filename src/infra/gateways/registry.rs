@@ -1,0 +1,76 @@
+//! The gateways that this shop has.
+
+use std::sync::Arc;
+
+use super::{PaymentGateway, manual, test};
+use crate::entity::payment::PaymentGatewayName;
+use crate::kernel::clock::Clock;
+use crate::kernel::config::Config;
+
+/// In the order in which buyers are shown them.
+#[derive(Clone, Debug, Default)]
+pub struct Gateways(Vec<Entry>);
+
+#[derive(Clone, Debug)]
+struct Entry {
+    name: PaymentGatewayName,
+    gateway: Arc<dyn PaymentGateway>,
+    /// Whether new payments may be made with it. Those that there are go on either way.
+    offered: bool,
+}
+
+impl Gateways {
+    pub fn new(gateways: impl IntoIterator<Item = (PaymentGatewayName, Arc<dyn PaymentGateway>)>) -> Self {
+        let entry = |(name, gateway)| Entry {
+            name,
+            gateway,
+            offered: true,
+        };
+        Self(gateways.into_iter().map(entry).collect())
+    }
+
+    /// Those that the settings speak of.
+    ///
+    /// # Errors
+    /// A gateway cannot be spoken to as the settings say.
+    pub fn of_config(config: &Config, _clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let mut gateways = Self::default();
+        let url = &config.http.public_url;
+        gateways.add(
+            PaymentGatewayName::Manual,
+            manual::Manual,
+            config.orders.manual_payments,
+        );
+        gateways.add(
+            PaymentGatewayName::Test,
+            test::Test::new(url),
+            config.orders.test_payments,
+        );
+        Ok(gateways)
+    }
+
+    fn add(&mut self, name: PaymentGatewayName, gateway: impl PaymentGateway + 'static, offered: bool) {
+        self.0.push(Entry {
+            name,
+            gateway: Arc::new(gateway),
+            offered,
+        });
+    }
+
+    /// For payments that there are.
+    pub fn get(&self, name: PaymentGatewayName) -> Option<&dyn PaymentGateway> {
+        let entry = self.0.iter().find(|entry| entry.name == name);
+        entry.map(|entry| &*entry.gateway)
+    }
+
+    /// For new payments.
+    pub fn offered(&self, name: PaymentGatewayName) -> Option<&dyn PaymentGateway> {
+        let mut offered = self.all_offered();
+        offered.find(|(own, _)| *own == name).map(|(_, gateway)| gateway)
+    }
+
+    pub fn all_offered(&self) -> impl Iterator<Item = (PaymentGatewayName, &dyn PaymentGateway)> {
+        let offered = self.0.iter().filter(|entry| entry.offered);
+        offered.map(|entry| (entry.name, &*entry.gateway))
+    }
+}

@@ -1,0 +1,154 @@
+//! What gateways are told of money, and what they say of it.
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use crate::entity::payment::{PaymentFlow, TestOutcome};
+use crate::kernel::money::Money;
+
+/// Money that is to be taken, as a gateway is told of it.
+#[derive(Clone, Debug)]
+pub struct Transaction {
+    /// What we call it.
+    pub id: String,
+    /// What the gateway calls it, as soon as it has told.
+    pub reference: Option<String>,
+    /// What the gateway calls the money that it took, as soon as it has told.
+    pub receipt: Option<String>,
+    /// Random, and the same each time: addresses that nobody may guess are made with it.
+    pub secret: SecretString,
+    pub flow: PaymentFlow,
+    /// In the gateway's own units: see [`super::PaymentGateway::unit`].
+    pub money: Money,
+    /// Which order it is for.
+    pub order: String,
+    /// What buyers call that order: nine digits.
+    pub order_number: String,
+    /// Where a page of the gateway's sends the buyer: an address of ours, which sends him on.
+    pub return_url: String,
+    pub phone: Option<String>,
+    pub test_outcome: Option<TestOutcome>,
+    pub begun_at: DateTime<Utc>,
+}
+
+/// How a transaction stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    pub reference: Option<String>,
+    pub receipt: Option<String>,
+    /// What it is about. The gateway's word, to be compared with ours.
+    pub money: Money,
+    pub stage: Stage,
+    /// Why the buyer's last try failed, where he may try again.
+    pub declined: Option<Reason>,
+    /// What the gateway keeps for itself, in the currency that it pays out; None where it does not say (yet).
+    pub fee: Option<Money>,
+    /// What has gone back or is on its way, whoever asked for it; None where the gateway does not say.
+    pub refunded: Option<Money>,
+    /// Why this cannot be our transaction, although it answers to its name. For people to look at.
+    pub doubt: Option<String>,
+}
+
+impl State {
+    pub fn new(money: Money, stage: Stage) -> Self {
+        Self {
+            reference: None,
+            receipt: None,
+            money,
+            stage,
+            declined: None,
+            fee: None,
+            refunded: None,
+            doubt: None,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The buyer has to do something.
+    RequiresAction(Action),
+    /// The buyer has done his part: [`super::PaymentGateway::complete`] takes the money, or has it promised.
+    Ready,
+    /// It is not known yet what will come of it.
+    Processing,
+    /// All of it is promised.
+    Authorized,
+    /// This much was taken; nothing more is promised.
+    Captured(Money),
+    Declined(Reason),
+    Voided,
+    /// The buyer or we have waited for too long.
+    Expired,
+}
+
+/// What a buyer must do next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Action {
+    Redirect {
+        url: String,
+    },
+    ClientSecret {
+        client_secret: String,
+        publishable_key: String,
+    },
+    PhonePrompt {
+        /// Masked.
+        phone: String,
+        expires_at: DateTime<Utc>,
+    },
+}
+
+/// Why a gateway says no.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// For programs, e.g. `card_declined`.
+    pub code: String,
+    /// For the buyer.
+    pub message: String,
+}
+
+impl Reason {
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            code: code.into(),
+            message: message.into(),
+        }
+    }
+}
+
+/// Money of a transaction that is to go back.
+#[derive(Clone, Debug)]
+pub struct Refund {
+    /// What we call it.
+    pub id: String,
+    /// What the gateway calls it, as soon as it has told.
+    pub reference: Option<String>,
+    pub money: Money,
+}
+
+/// How money stands that goes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Return {
+    pub reference: Option<String>,
+    pub money: Money,
+    pub stage: ReturnStage,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReturnStage {
+    Pending,
+    Succeeded,
+    Failed(Reason),
+}
+
+/// Why a gateway did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It did not answer, or not to the point: it may have done it or not. For the log.
+    Unknown(String),
+    /// It has not, and will not however often it is asked.
+    Refused(Reason),
+}
