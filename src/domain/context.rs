@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sea_orm::DatabaseConnection;
+use tokio::sync::Notify;
 use url::Url;
 
 use super::accounts::revocation::Revocations;
@@ -35,6 +36,8 @@ pub struct Platform {
     pub catalog_cache: CatalogCache,
     pub order_events: Feed,
     pub gateways: Gateways,
+    /// A hint that gateways have told something: whoever deals with it looks by himself now and then.
+    pub gateway_events: Notify,
 }
 
 impl Platform {
@@ -56,6 +59,7 @@ impl Platform {
             catalog_cache: CatalogCache::new(&config.cache),
             order_events: Feed::default(),
             gateways,
+            gateway_events: Notify::new(),
         })
     }
 }

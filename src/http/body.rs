@@ -1,5 +1,7 @@
 //! A request's body, read within its limits of size and time.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
@@ -32,19 +34,30 @@ pub(super) async fn read_json(
     limits: &LimitsConfig,
     media_type: MediaType,
 ) -> Result<Bytes, Response> {
-    let refuse = |status, code, message: &str| reply::refusal_as(status, code, message, media_type);
     let content_type = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     if !is_json(content_type) {
         let message = "POST needs Content-Type: application/json, in UTF-8.";
-        return Err(refuse(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "BAD_USER_INPUT",
-            message,
-        ));
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Err(reply::refusal_as(status, "BAD_USER_INPUT", message, media_type));
     }
+    let bounds = (limits.body_bytes, limits.body_timeout);
+    read(headers, body, bounds, media_type).await
+}
+
+/// As bytes, whatever they are: so many at most, and in so much time.
+///
+/// # Errors
+/// 408 when they come too slowly, 413 when they are too many, 415 when they are compressed.
+pub(super) async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    (longest, timeout): (usize, Duration),
+    media_type: MediaType,
+) -> Result<Bytes, Response> {
+    let refuse = |status, code, message: &str| reply::refusal_as(status, code, message, media_type);
     if headers
         .get(header::CONTENT_ENCODING)
         .is_some_and(|encoding| encoding != "identity")
@@ -57,21 +70,16 @@ pub(super) async fn read_json(
         ));
     }
     let too_large = || {
-        let message = format!("The body has more than {} bytes.", limits.body_bytes);
+        let message = format!("The body has more than {} bytes.", longest);
         refuse(StatusCode::PAYLOAD_TOO_LARGE, "BAD_USER_INPUT", &message)
     };
     let announced = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|announced| announced > limits.body_bytes) {
+    if announced.is_some_and(|announced| announced > longest) {
         return Err(too_large());
     }
-    match tokio::time::timeout(
-        limits.body_timeout,
-        Limited::new(body, limits.body_bytes).collect(),
-    )
-    .await
-    {
+    match tokio::time::timeout(timeout, Limited::new(body, longest).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(refuse(

@@ -17,7 +17,9 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::{Shared, SharedState, cookies, preflight, reply};
+use super::{Shared, SharedState, cookies, preflight, reply, webhooks};
+use crate::domain::payments::hand::RETURN;
+use crate::infra::gateways::test;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID: usize = 128;
@@ -86,7 +88,8 @@ async fn observe(State(shared): SharedState, request: Request, next: Next) -> Re
     let start = Instant::now();
     let id = request_id(&request);
     // The path and not the address: its parameters may hold names and e-mail addresses.
-    let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
+    let span =
+        tracing::info_span!("request", id, method = %request.method(), path = shown(request.uri().path()));
     let mut response = async {
         let response = AssertUnwindSafe(next.run(request))
             .catch_unwind()
@@ -124,6 +127,21 @@ async fn observe(State(shared): SharedState, request: Request, next: Next) -> Re
         );
     }
     response
+}
+
+/// A path without the secrets that some addresses have: what stands behind these is known to gateways and buyers alone.
+fn shown(path: &str) -> &str {
+    for open in [webhooks::WEBHOOKS, RETURN] {
+        if let Some(name) = path.strip_prefix(open).and_then(|rest| rest.strip_prefix('/')) {
+            let name = name.split('/').next().unwrap_or_default();
+            return path.get(..open.len() + 1 + name.len()).unwrap_or(open);
+        }
+    }
+    if path.starts_with(test::PAGE) {
+        test::PAGE
+    } else {
+        path
+    }
 }
 
 /// The client's own name for the request where it is a sane one, so that its log and ours tell the
@@ -173,6 +191,22 @@ mod tests {
             environment: config.environment,
             lifecycle: Lifecycle::default(),
         })
+    }
+
+    #[test]
+    fn secrets_in_addresses_are_not_shown() {
+        for (path, expected) in [
+            ("/graphql", "/graphql"),
+            ("/webhooks/stripe", "/webhooks/stripe"),
+            ("/webhooks/mpesa/a-secret/a-token", "/webhooks/mpesa"),
+            (
+                "/payments/return/payment_1/a-secret",
+                "/payments/return/payment_1",
+            ),
+            ("/test-gateway/a-token", "/test-gateway"),
+        ] {
+            assert_eq!(shown(path), expected);
+        }
     }
 
     async fn panics() {

@@ -3,6 +3,7 @@
 mod accept;
 mod address;
 mod auth;
+mod back;
 mod body;
 mod cookies;
 mod graphiql;
@@ -17,6 +18,7 @@ pub mod server;
 mod socket;
 mod sse;
 mod test_gateway;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -79,6 +81,8 @@ pub fn router(shared: Arc<Shared>) -> Router {
     let router = router
         .merge(graphiql::router())
         .merge(test_gateway::router(&shared))
+        .merge(back::router())
+        .merge(webhooks::router())
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method);
     layers::around(router, &shared).with_state(shared)

@@ -5,6 +5,7 @@
 //! after a crash just goes on. Every instance may do the same work: a job claims its rows by locks, in transactions of its
 //! own, and what another instance has done is not there to be done any more.
 
+mod gateway_events;
 mod idempotency;
 
 use std::panic::AssertUnwindSafe;
@@ -13,13 +14,14 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::accounts::forget::forget_sessions;
 use crate::domain::carts::forget;
 use crate::domain::checkout::expire;
 use crate::domain::context::{Context, Platform};
-use crate::domain::payments::drive;
+use crate::domain::payments::{drive, inbox};
 use crate::kernel::actor::{Actor, Origin};
 use crate::kernel::clock::jittered;
 use crate::kernel::error::Result;
@@ -30,6 +32,8 @@ struct Job {
     every: Duration,
     /// Does some of it, as much as is good to do at once: how much, 0 when there is nothing left to do.
     run: for<'a> fn(&'a Context) -> BoxFuture<'a, Result<u64>>,
+    /// What tells that there is something to do; only a hint.
+    hint: Option<fn(&Platform) -> &Notify>,
 }
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -42,29 +46,46 @@ const BREATH: Duration = Duration::from_secs(1);
 
 const JOBS: &[Job] = &[
     Job {
+        name: "hear what gateways tell",
+        every: Duration::from_secs(2),
+        run: |ctx| inbox::apply_due(ctx).boxed(),
+        hint: Some(|platform| &platform.gateway_events),
+    },
+    Job {
         name: "end orders that were not paid in time",
         every: Duration::from_secs(5),
         run: |ctx| expire::expire_due(ctx).boxed(),
+        hint: None,
     },
     Job {
         name: "go on with payments",
         every: Duration::from_secs(2),
         run: |ctx| drive::drive_due(ctx).boxed(),
+        hint: None,
     },
     Job {
         name: "forget carts",
         every: HOUR,
         run: |ctx| forget::forget_idle(ctx, AT_ONCE).boxed(),
+        hint: None,
     },
     Job {
         name: "forget idempotency keys",
         every: HOUR,
         run: |ctx| idempotency::forget_old(ctx, AT_ONCE).boxed(),
+        hint: None,
+    },
+    Job {
+        name: "forget what gateways told",
+        every: HOUR,
+        run: |ctx| gateway_events::forget_old(ctx, AT_ONCE).boxed(),
+        hint: None,
     },
     Job {
         name: "forget sessions",
         every: HOUR,
         run: |ctx| forget_sessions(ctx, AT_ONCE).boxed(),
+        hint: None,
     },
 ];
 
@@ -78,7 +99,7 @@ impl Job {
         let mut failing = false;
         let mut pause = Duration::ZERO;
         while stop
-            .run_until_cancelled(tokio::time::sleep(jittered(pause)))
+            .run_until_cancelled(self.pause(platform, pause))
             .await
             .is_some()
         {
@@ -98,6 +119,18 @@ impl Job {
                 Ok(count) if count > 0 => BREATH.min(self.every),
                 Ok(_) | Err(_) => self.every,
             };
+        }
+    }
+
+    /// Waits that long, or until there is something to do.
+    async fn pause(&self, platform: &Platform, pause: Duration) {
+        let sleep = tokio::time::sleep(jittered(pause));
+        match self.hint {
+            Some(hint) => tokio::select! {
+                () = sleep => {}
+                () = hint(platform).notified() => {}
+            },
+            None => sleep.await,
         }
     }
 
@@ -147,6 +180,7 @@ mod tests {
             }
             .boxed()
         },
+        hint: None,
     };
 
     #[tokio::test]

@@ -59,7 +59,7 @@ async fn expire(ctx: &Context, id: OrderId) -> Result<bool> {
     let Some(mut order) = OrderInHand::lock(&txn, ctx, id).await? else {
         return Ok(false);
     };
-    if stop::unknown_in_txn(&txn, id).await? {
+    if stop::unknown_in_txn(&txn, ctx, id).await? {
         order.row.hold_expires_at = Some(ctx.now() + UNKNOWN);
         order.save(&txn).await?;
         txn.commit().await?;

@@ -78,6 +78,12 @@ async fn begin(
             "the order is paid by nothing less than the whole: refund the transfer, or wait for the rest";
         return Err(Error::refused(ErrorCode::Invalid, "amount", message));
     }
+    let gateway = ctx.platform.gateways.get(row.gateway);
+    let whole_alone = gateway.is_some_and(|gateway| !gateway.capabilities().partial_capture);
+    if whole_alone && taken < capturable {
+        let message = "this gateway captures nothing less than the whole";
+        return Err(Error::refused(ErrorCode::Invalid, "amount", message));
+    }
     let task = Task {
         payment: row.id,
         kind: OperationKind::Capture,

@@ -129,7 +129,7 @@ async fn carry_out(ctx: &Context, operation: &payment_operation::Model) -> Resul
 }
 
 /// Asks within reason.
-async fn patiently<T>(asked: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+pub(super) async fn patiently<T>(asked: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     match tokio::time::timeout(PATIENCE, asked).await {
         Ok(answer) => answer,
         Err(_) => Err(Fault::Unknown(format!(
@@ -280,6 +280,29 @@ async fn conclude(
     commit(ctx, txn).await
 }
 
+/// Applies what a gateway says of a refund by itself, and ends what has waited for it.
+pub(super) async fn conclude_refund(
+    ctx: &Context,
+    payment: PaymentId,
+    id: RefundId,
+    told: Return,
+) -> Result<()> {
+    let operation = payment_operation::Entity::find()
+        .filter(payment_operation::Column::RefundId.eq(id))
+        .one(ctx.db().fresh())
+        .await?;
+    if let Some(operation) = operation.filter(|operation| operation.status == OperationStatus::Pending) {
+        return conclude(ctx, &operation, Ok(Told::Return(id, told))).await;
+    }
+    let txn = ctx.db().begin().await?;
+    let Some(mut case) = Case::open(&txn, ctx, payment).await? else {
+        return Ok(());
+    };
+    apply_refund(&txn, ctx, &mut case, id, &told).await?;
+    case.save(&txn, ctx.now()).await?;
+    commit(ctx, txn).await
+}
+
 /// Whether an operation is over, by how its payment stands now; None when it is not.
 fn verdict(kind: OperationKind, row: &payment::Model) -> Option<Ended> {
     let (promised, taken) = match row.status {
@@ -407,7 +430,7 @@ async fn look_at(ctx: &Context, row: &payment::Model) -> Result<()> {
 }
 
 /// Applies what a gateway has answered about a payment.
-async fn take_in(ctx: &Context, id: PaymentId, told: Result<Option<State>, Fault>) -> Result<()> {
+pub(super) async fn take_in(ctx: &Context, id: PaymentId, told: Result<Option<State>, Fault>) -> Result<()> {
     let txn = ctx.db().begin().await?;
     let Some(mut case) = Case::open(&txn, ctx, id).await? else {
         return Ok(());

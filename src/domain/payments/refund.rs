@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use super::amount::{Amount, within};
 use super::asked::{Claimed, claim, open};
 use super::drive::carry_out_now;
-use super::hand::money;
+use super::hand::{Case, currency, money};
 use super::operation::{First, Task, write};
+use super::returned::apply_refund;
 use crate::domain::audit::record::{Deed, record};
 use crate::domain::context::Context;
 use crate::domain::orders::change::{OrderInHand, commit};
@@ -19,6 +20,7 @@ use crate::entity::order_event::OrderEventType;
 use crate::entity::payment;
 use crate::entity::payment_operation::{self, OperationKind};
 use crate::entity::refund::{self, RefundStatus};
+use crate::infra::gateways::{Return, ReturnStage};
 use crate::infra::idempotency::Request;
 use crate::kernel::check::Checker;
 use crate::kernel::error::{Error, ErrorCode, Refusal, Result};
@@ -53,7 +55,9 @@ pub async fn refund(ctx: &Context, command: &CreateRefund) -> Result<(RefundId, 
             let result = json!({"refundId": id.to_string()});
             request.remember(&txn, result).await?;
             commit(ctx, txn).await?;
-            carry_out_now(ctx, written).await;
+            if let Some(operation) = written {
+                carry_out_now(ctx, operation).await;
+            }
             id
         }
     };
@@ -70,20 +74,43 @@ async fn begin(
     ctx: &Context,
     command: &CreateRefund,
     reason: Option<String>,
-) -> Result<(RefundId, payment_operation::Model)> {
+) -> Result<(RefundId, Option<payment_operation::Model>)> {
     let mut case = open(txn, ctx, command.payment).await?;
     let row = case.payments.get(case.id)?;
     let refundable = money(row, left(txn, row).await?)?;
     let code = ErrorCode::AmountExceedsRefundable;
     let amount = within(command.amount, refundable, code, "refundable")?;
+    in_units(ctx, row, amount)?;
     let what = (amount, reason.clone());
-    let (id, written) = write_refund(txn, ctx, &mut case.order, row, what, First::Writer).await?;
+    let (id, written) = if gives_back(ctx, row) {
+        let (id, operation) = write_refund(txn, ctx, &mut case.order, row, what, First::Writer).await?;
+        (id, Some(operation))
+    } else {
+        (paid_by_hand(txn, ctx, &mut case, what).await?, None)
+    };
+    let row = case.payment()?;
     let amount = money(row, amount)?;
     let after = json!({"paymentId": row.id.to_string(), "amount": amount.to_decimal().to_string(),
         "currency": amount.currency.code(), "reason": reason});
     record(txn, ctx, Deed::created("refundCreate", id, after)).await?;
     case.save(txn, ctx.now()).await?;
     Ok((id, written))
+}
+
+/// Whether the gateway has amounts as small as this one.
+fn in_units(ctx: &Context, row: &payment::Model, amount: i64) -> Result<()> {
+    let currency = currency(row)?;
+    let unit = ctx
+        .platform
+        .gateways
+        .get(row.gateway)
+        .map_or(1, |gateway| gateway.unit(currency));
+    if amount % unit.max(1) == 0 {
+        return Ok(());
+    }
+    let unit = money(row, unit)?.to_decimal();
+    let message = format!("must be a multiple of {unit} {currency} with this gateway");
+    Err(Error::refused(ErrorCode::Invalid, "amount", message))
 }
 
 /// What of a payment can still go back. What is on its way counts as gone.
@@ -99,6 +126,53 @@ pub(super) async fn left(txn: &DatabaseTransaction, row: &payment::Model) -> Res
     Ok(row.captured - row.refunded - on_their_way.iter().sum::<i64>())
 }
 
+fn gives_back(ctx: &Context, row: &payment::Model) -> bool {
+    let gateway = ctx.platform.gateways.get(row.gateway);
+    gateway.is_none_or(|gateway| gateway.capabilities().refunds)
+}
+
+/// What a gateway cannot give back, staff have given back by other means, and say so.
+async fn paid_by_hand(
+    txn: &DatabaseTransaction,
+    ctx: &Context,
+    case: &mut Case,
+    (amount, reason): (i64, Option<String>),
+) -> Result<RefundId> {
+    let row = case.payment()?;
+    let told = Return {
+        reference: None,
+        money: money(row, amount)?,
+        stage: ReturnStage::Succeeded,
+    };
+    let id = insert(txn, ctx, row.id, (amount, reason)).await?;
+    apply_refund(txn, ctx, case, id, &told).await?;
+    Ok(id)
+}
+
+async fn insert(
+    txn: &DatabaseTransaction,
+    ctx: &Context,
+    payment: PaymentId,
+    (amount, reason): (i64, Option<String>),
+) -> Result<RefundId> {
+    let now = ctx.now();
+    let id = RefundId::new();
+    let refund = refund::Model {
+        id,
+        payment_id: payment,
+        amount,
+        status: RefundStatus::Pending,
+        reason,
+        gateway_reference: None,
+        created_at: now,
+        updated_at: now,
+    };
+    refund::Entity::insert(refund.into_active_model())
+        .exec_without_returning(txn)
+        .await?;
+    Ok(id)
+}
+
 /// Writes down that this much is to go back, and why. The caller has locked the order and its payments.
 pub(super) async fn write_refund(
     txn: &DatabaseTransaction,
@@ -108,28 +182,14 @@ pub(super) async fn write_refund(
     (amount, reason): (i64, Option<String>),
     first: First,
 ) -> Result<(RefundId, payment_operation::Model)> {
-    let now = ctx.now();
-    let refund = refund::Model {
-        id: RefundId::new(),
-        payment_id: row.id,
-        amount,
-        status: RefundStatus::Pending,
-        reason,
-        gateway_reference: None,
-        created_at: now,
-        updated_at: now,
-    };
-    let id = refund.id;
-    refund::Entity::insert(refund.into_active_model())
-        .exec_without_returning(txn)
-        .await?;
+    let id = insert(txn, ctx, row.id, (amount, reason)).await?;
     let task = Task {
         payment: row.id,
         kind: OperationKind::Refund,
         amount: Some(amount),
         refund: Some(id),
     };
-    let written = write(txn, task, first, now).await?;
+    let written = write(txn, task, first, ctx.now()).await?;
     let event = OrderEventType::RefundPending;
     order.happened(event, "Money is on its way back.");
     Ok((id, written))

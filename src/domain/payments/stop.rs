@@ -30,15 +30,22 @@ pub async fn stop_in_txn(
     Ok(stopped)
 }
 
-/// Whether it is not known what has come of a payment of the order: an order that may have been paid does not expire.
-/// Bank transfers are awaited until the order's hold ends, and no longer.
-pub async fn unknown_in_txn(txn: &DatabaseTransaction, order: OrderId) -> Result<bool> {
+/// Whether it is not known what has come of a payment of the order: an order that may have been paid, or is being paid on
+/// a phone in this moment, does not expire. Bank transfers are awaited until the order's hold ends, and no longer.
+pub async fn unknown_in_txn(txn: &DatabaseTransaction, ctx: &Context, order: OrderId) -> Result<bool> {
     let under_way = payment::Entity::find()
         .filter(payment::Column::OrderId.eq(order))
-        .filter(payment::Column::Status.eq(PaymentStatus::Processing))
+        .filter(payment::Column::Status.is_in([PaymentStatus::Processing, PaymentStatus::RequiresAction]))
         .all(txn)
         .await?;
     for row in under_way {
+        if row.status == PaymentStatus::RequiresAction {
+            let gateway = ctx.platform.gateways.get(row.gateway);
+            if gateway.is_some_and(|gateway| !gateway.capabilities().revocable) {
+                return Ok(true);
+            }
+            continue;
+        }
         // One by hand is known as soon as it is made.
         if row.gateway != PaymentGatewayName::Manual || is_pending(txn, row.id, OperationKind::Create).await?
         {

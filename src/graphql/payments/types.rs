@@ -219,8 +219,16 @@ impl Payment {
         self.money(self.row.refunded)
     }
 
-    /// What the buyer must do next; null when there is nothing.
-    async fn action(&self) -> Option<Result<PaymentAction>> {
+    /// What the buyer must do next; null when there is nothing. It is the buyer's alone: staff do not see it of others' orders.
+    async fn action(&self, ctx: &Context<'_>) -> Option<Result<PaymentAction>> {
+        let actor = match ctx.domain() {
+            Ok(ctx) => &ctx.actor,
+            Err(error) => return Some(Err(error)),
+        };
+        // Who is not signed in has shown the order's token.
+        if actor.user().is_some() && actor.user() != self.order.user_id {
+            return None;
+        }
         let action = next_action(&self.row);
         let action = action.and_then(|action| action.map(PaymentAction::try_from).transpose());
         action.map_err(Into::into).transpose()

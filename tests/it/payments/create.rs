@@ -59,7 +59,7 @@ both! {
         paid(shop, promised, json!({"gateway": "TEST", "flow": "AUTHORIZE"})).await;
         assert_eq!(code(&pay(shop, promised, json!({"gateway": "TEST"})).await), "TRANSITION_INVALID");
         let under_way = guest_order(shop).await;
-        let first = paid(shop, under_way, json!({"gateway": "TEST", "testOutcome": "REQUIRE_ACTION"})).await;
+        let first = paid(shop, under_way, json!({"gateway": "TEST", "testOutcome": "TIMEOUT_THEN_SUCCEED"})).await;
         let again = pay(shop, under_way, json!({"gateway": "TEST"})).await;
         assert_eq!((code(&again), &again["userErrors"][0]["params"]), ("TRANSITION_INVALID", &json!({"paymentId": first, "allowed": []})));
         let gone = guest_order(shop).await;

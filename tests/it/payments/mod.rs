@@ -2,10 +2,12 @@
 //! happens.
 
 mod create;
+mod inbox;
 mod late;
 mod page;
 mod races;
 mod refund;
+mod replace;
 pub(crate) mod scripted;
 mod staff;
 mod unknown;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use souk::entity::payment::{PaymentFlow, PaymentGatewayName};
 use souk::infra::gateways::{
-    Capabilities, Fault, Gateways, PaymentGateway, Reason, Refund, Return, ReturnStage, Stage, State,
-    Transaction, growing,
+    Capabilities, Event, Fault, Gateways, Message, PaymentGateway, Reason, Refund, Return, ReturnStage,
+    Stage, State, Transaction, Unverified, growing,
 };
 use souk::kernel::money::{Currency, Money};
 
@@ -19,6 +19,8 @@ pub(crate) enum Says {
     Stage(Stage),
     /// All of it was taken.
     Captured,
+    /// All of it was taken, and this much has gone back since.
+    Refunded(i64),
     /// About another amount or currency than it was asked for.
     About(Money, Stage),
     Return(ReturnStage),
@@ -34,6 +36,7 @@ pub(crate) enum Says {
 pub(crate) struct Scripted {
     script: Mutex<HashMap<&'static str, VecDeque<Says>>>,
     asked: Mutex<Vec<(&'static str, String)>>,
+    return_url: Mutex<String>,
 }
 
 pub(super) fn declined() -> Reason {
@@ -72,6 +75,11 @@ impl Scripted {
         self.asked().iter().filter(|(asked, _)| *asked == what).count()
     }
 
+    /// Where the last buyer is to come back to.
+    pub(super) fn return_url(&self) -> String {
+        self.return_url.lock().unwrap().clone()
+    }
+
     fn next(&self, what: &'static str) -> Option<Says> {
         self.script.lock().unwrap().get(what)?.front().cloned()
     }
@@ -96,6 +104,10 @@ impl Scripted {
         match self.answer(what, key) {
             Some(Says::Stage(stage)) => state(transaction.money, stage),
             Some(Says::Captured) => state(transaction.money, Stage::Captured(transaction.money)),
+            Some(Says::Refunded(back)) => Ok(Some(State {
+                refunded: Some(Money::new(back, transaction.money.currency)),
+                ..State::new(transaction.money, Stage::Captured(transaction.money))
+            })),
             Some(Says::About(money, stage)) => state(money, stage),
             Some(Says::Nothing) => Ok(None),
             Some(Says::Refused) => Err(Fault::Refused(declined())),
@@ -151,6 +163,10 @@ impl PaymentGateway for Scripted {
     }
 
     async fn create(&self, key: &str, transaction: &Transaction) -> Result<State, Fault> {
+        self.return_url
+            .lock()
+            .unwrap()
+            .clone_from(&transaction.return_url);
         let silent = matches!(self.next("create"), Some(Says::Silent));
         if silent {
             self.answer("create", key);
@@ -185,5 +201,20 @@ impl PaymentGateway for Scripted {
             refund.reference.as_deref().unwrap(),
             refund.money,
         )
+    }
+
+    /// Genuine is what says so; the body says what it is about.
+    async fn verify(&self, message: &Message) -> Result<Event, Unverified> {
+        match message.header("x-genuine") {
+            Some("yes") => {}
+            Some("perhaps") => return Err(Unverified::Undecided("perhaps".to_owned())),
+            Some(_) | None => return Err(Unverified::Forged("it does not say so".to_owned())),
+        }
+        let body: serde_json::Value = serde_json::from_slice(&message.body).unwrap();
+        Ok(Event {
+            id: body["id"].as_str().unwrap().to_owned(),
+            kind: "told".to_owned(),
+            about: serde_json::from_value(body["about"].clone()).unwrap(),
+        })
     }
 }

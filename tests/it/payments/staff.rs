@@ -57,7 +57,7 @@ both! {
         let rows = shop_order::Entity::find_by_id(order).one(shop.db().fresh()).await.unwrap().unwrap();
         assert_eq!(rows.hold_expires_at, Some(shop.now() + chrono::Duration::days(7)), "{hold}");
         let txn = shop.db().begin().await.unwrap();
-        assert!(!souk::domain::payments::stop::unknown_in_txn(&txn, order).await.unwrap(), "nobody can be asked about it");
+        assert!(!souk::domain::payments::stop::unknown_in_txn(&txn, &system(shop), order).await.unwrap(), "nobody can be asked about it");
         txn.commit().await.unwrap();
         shop.clock.advance(chrono::Duration::days(2));
         work(shop).await;

@@ -24,7 +24,7 @@ async fn operations(shop: &Shop) -> Vec<payment_operation::Model> {
 
 async fn is_unknown(shop: &Shop, order: OrderId) -> bool {
     let txn = shop.db().begin().await.unwrap();
-    let unknown = souk::domain::payments::stop::unknown_in_txn(&txn, order)
+    let unknown = souk::domain::payments::stop::unknown_in_txn(&txn, &system(shop), order)
         .await
         .unwrap();
     txn.commit().await.unwrap();

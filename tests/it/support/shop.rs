@@ -184,7 +184,17 @@ impl Shop {
 
     /// POST to the API, with these headers and nothing added.
     pub(crate) async fn post(&self, headers: &[(&str, &str)], body: impl Into<Body>) -> Reply {
-        let request = with_headers(Request::post("/graphql"), headers);
+        self.post_to("/graphql", headers, body).await
+    }
+
+    /// The same to another address.
+    pub(crate) async fn post_to(
+        &self,
+        address: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Reply {
+        let request = with_headers(Request::post(address), headers);
         self.send(request.body(body.into()).unwrap()).await
     }
 
