@@ -27,7 +27,7 @@ use souk::entity::{order_line, payment, product_variant, shop_order};
 use souk::infra::secret::digest;
 use souk::kernel::actor::{Actor, Origin, Role};
 use souk::kernel::address::PostalAddress;
-use souk::kernel::id::{OrderId, OrderLineId, ProductVariantId};
+use souk::kernel::id::{OrderId, OrderLineId, ProductVariantId, UserId};
 
 use crate::support::{As, Kind, Shop, product, user_of};
 
@@ -39,22 +39,23 @@ const PAYMENT: &str =
     refundedAmount { amount } failureCode failureMessage refunds { id status amount { amount } reason }
     action { ... on RedirectAction { url } } createdAt updatedAt";
 
-fn system(shop: &Shop) -> Context {
+pub(crate) fn system(shop: &Shop) -> Context {
     Context::writing(Actor::System, Origin::default(), shop.platform.clone())
 }
 
 /// An order for three of something that the shop has five of, 59.97 in all, placed by a guest.
 pub(crate) async fn guest_order(shop: &Shop) -> OrderId {
-    place(shop, None).await
+    place(shop, None, "USD", 1_999).await
 }
 
 /// The same of the customer that `As::Customer` is.
-async fn customer_order(shop: &Shop) -> OrderId {
+pub(crate) async fn customer_order(shop: &Shop) -> OrderId {
     let owner = shop.add_user("tester", Role::Customer).await;
-    place(shop, Some(owner)).await
+    place(shop, Some(owner), "USD", 1_999).await
 }
 
-async fn place(shop: &Shop, owner: Option<souk::kernel::id::UserId>) -> OrderId {
+/// An order for three of something at this price that the shop has five of.
+pub(crate) async fn place(shop: &Shop, owner: Option<UserId>, currency: &str, price: i64) -> OrderId {
     let name = format!("Mug {}", OrderId::new());
     shop.add(product(&name).stock(5)).await;
     let variants = product_variant::Entity::find()
@@ -84,12 +85,12 @@ async fn place(shop: &Shop, owner: Option<souk::kernel::id::UserId>) -> OrderId 
             country_code: "MA".to_owned(),
             phone: None,
         },
-        currency: "USD".to_owned(),
-        subtotal: 5_997,
+        currency: currency.to_owned(),
+        subtotal: 3 * price,
         shipping_total: 0,
         tax_total: 0,
         discount_total: 0,
-        total: 5_997,
+        total: 3 * price,
         paid: 0,
         refunded: 0,
         hold_expires_at: Some(shop.now() + ctx.platform.orders.hold),
@@ -110,8 +111,8 @@ async fn place(shop: &Shop, owner: Option<souk::kernel::id::UserId>) -> OrderId 
         fulfilled_quantity: 0,
         delivered_quantity: 0,
         held: 3,
-        unit_price: 1_999,
-        line_total: 5_997,
+        unit_price: price,
+        line_total: 3 * price,
     };
     let txn = shop.db().begin().await.unwrap();
     let held = reserve_in_txn(&txn, &BTreeMap::from([(variant, 3)]), &why(&ctx))
@@ -133,7 +134,7 @@ fn why(ctx: &Context) -> Why {
     }
 }
 
-fn token(order: OrderId) -> String {
+pub(crate) fn token(order: OrderId) -> String {
     format!("{TOKEN} {order}")
 }
 
@@ -163,7 +164,7 @@ async fn end(shop: &Shop, id: OrderId, status: OrderStatus) {
 }
 
 /// What the worker does when its time comes, until nothing is due.
-async fn work(shop: &Shop) {
+pub(crate) async fn work(shop: &Shop) {
     for _ in 0..20 {
         if drive_due(&system(shop)).await.unwrap() == 0 {
             return;
@@ -173,7 +174,13 @@ async fn work(shop: &Shop) {
 }
 
 /// Sends a mutation of payments as this caller; its payload.
-async fn send(shop: &Shop, caller: As, field: &str, mut input: Value, guest_token: Option<&str>) -> Value {
+pub(crate) async fn send(
+    shop: &Shop,
+    caller: As,
+    field: &str,
+    mut input: Value,
+    guest_token: Option<&str>,
+) -> Value {
     let kind = format!("{}{}Input", field[..1].to_uppercase(), &field[1..]);
     let fields = if field == "refundCreate" {
         format!("refund {{ id status reason createdAt amount {{ amount }} }} payment {{ {PAYMENT} }}")
@@ -195,17 +202,17 @@ async fn send(shop: &Shop, caller: As, field: &str, mut input: Value, guest_toke
 }
 
 /// Pays as the guest whose order it is.
-async fn pay(shop: &Shop, order: OrderId, mut input: Value) -> Value {
+pub(crate) async fn pay(shop: &Shop, order: OrderId, mut input: Value) -> Value {
     input["orderId"] = json!(order.to_string());
     send(shop, As::Anonymous, "paymentCreate", input, Some(&token(order))).await
 }
 
 /// A mutation of staff's.
-async fn staff(shop: &Shop, field: &str, input: Value) -> Value {
+pub(crate) async fn staff(shop: &Shop, field: &str, input: Value) -> Value {
     send(shop, As::Staff, field, input, None).await
 }
 
-fn code(payload: &Value) -> &str {
+pub(crate) fn code(payload: &Value) -> &str {
     payload["userErrors"][0]["code"].as_str().unwrap_or_default()
 }
 
@@ -216,7 +223,7 @@ pub(crate) async fn paid(shop: &Shop, order: OrderId, input: Value) -> Value {
     payload["payment"]["id"].take()
 }
 
-fn literal(shop: &Shop, id: uuid::Uuid) -> String {
+pub(crate) fn literal(shop: &Shop, id: uuid::Uuid) -> String {
     match shop.kind {
         Kind::Sqlite => format!("x'{}'", id.simple()),
         Kind::Postgres => format!("'{id}'"),
@@ -224,14 +231,14 @@ fn literal(shop: &Shop, id: uuid::Uuid) -> String {
 }
 
 /// What has happened to an order, in its order.
-async fn events(shop: &Shop, order: OrderId) -> Vec<String> {
+pub(crate) async fn events(shop: &Shop, order: OrderId) -> Vec<String> {
     let id = literal(shop, order.0);
     let sql = format!("SELECT type FROM order_event WHERE order_id = {id} ORDER BY seq");
     shop.rows(&sql).await.into_iter().flatten().collect()
 }
 
 /// Where an order stands: its lifecycle, its money, what was paid and what of it went back.
-async fn standing(shop: &Shop, order: OrderId) -> (String, String, i64, i64) {
+pub(crate) async fn standing(shop: &Shop, order: OrderId) -> (String, String, i64, i64) {
     let row = shop_order::Entity::find_by_id(order)
         .one(shop.db().fresh())
         .await
@@ -246,19 +253,19 @@ async fn standing(shop: &Shop, order: OrderId) -> (String, String, i64, i64) {
     )
 }
 
-fn stands(status: &str, payment: &str, paid: i64, refunded: i64) -> (String, String, i64, i64) {
+pub(crate) fn stands(status: &str, payment: &str, paid: i64, refunded: i64) -> (String, String, i64, i64) {
     (status.to_owned(), payment.to_owned(), paid, refunded)
 }
 
 /// The statuses of an order's payments, the first one first.
-async fn statuses(shop: &Shop, order: OrderId) -> Vec<String> {
+pub(crate) async fn statuses(shop: &Shop, order: OrderId) -> Vec<String> {
     let id = literal(shop, order.0);
     let sql = format!("SELECT status FROM payment WHERE order_id = {id} ORDER BY created_at, id");
     shop.rows(&sql).await.into_iter().flatten().collect()
 }
 
 /// How much of an order's goods is held, by the stock and by the order's lines.
-async fn held(shop: &Shop, order: OrderId) -> (String, String) {
+pub(crate) async fn held(shop: &Shop, order: OrderId) -> (String, String) {
     let id = literal(shop, order.0);
     let sql = format!(
         "SELECT CAST(v.reserved AS text), CAST(l.held AS text) FROM order_line l
@@ -270,7 +277,7 @@ async fn held(shop: &Shop, order: OrderId) -> (String, String) {
 }
 
 /// Takes away whatever of an order's goods is not held.
-async fn sell_out(shop: &Shop, order: OrderId) {
+pub(crate) async fn sell_out(shop: &Shop, order: OrderId) {
     let lines = order_line::Entity::find().all(shop.db().fresh()).await.unwrap();
     let line = lines.iter().find(|line| line.order_id == order).unwrap();
     let variant: ProductVariantId = line.variant_id.unwrap();
@@ -284,7 +291,7 @@ async fn sell_out(shop: &Shop, order: OrderId) {
 
 /// What holds at any time: orders agree with their payments, payments with their refunds, of two payments one is live at
 /// most, and events have no gap.
-async fn check_books(shop: &Shop) {
+pub(crate) async fn check_books(shop: &Shop) {
     let wrong = [
         "SELECT o.number FROM shop_order o LEFT JOIN payment p ON p.order_id = o.id GROUP BY o.id, o.number, o.paid, o.refunded
          HAVING o.paid <> coalesce(sum(p.captured), 0) OR o.refunded <> coalesce(sum(p.refunded), 0)",
@@ -301,7 +308,7 @@ async fn check_books(shop: &Shop) {
     }
 }
 
-async fn payments(shop: &Shop) -> Vec<payment::Model> {
+pub(crate) async fn payments(shop: &Shop) -> Vec<payment::Model> {
     payment::Entity::find().all(shop.db().fresh()).await.unwrap()
 }
 
