@@ -16,7 +16,7 @@ use crate::entity::order_event::OrderEventType;
 use crate::entity::payment::{self, PaymentGatewayName, PaymentStatus};
 use crate::entity::payment_operation::OperationKind;
 use crate::entity::shop_order::OrderStatus;
-use crate::infra::gateways::State;
+use crate::infra::gateways::{Stage, State};
 use crate::kernel::error::Result;
 
 pub(super) const REVIEW_AMOUNT: &str = "A payment differs from what was asked for. We are looking at it.";
@@ -83,6 +83,29 @@ pub(super) fn next_look(ctx: &Context, row: &payment::Model) -> Option<DateTime<
         | PaymentStatus::Expired
         | PaymentStatus::RequiresReview => None,
     }
+}
+
+/// Ends what people have looked at, as soon as its gateway keeps nothing of it; whether it did.
+pub(super) fn end_review(case: &mut Case, told: &State) -> Result<bool> {
+    let row = case.payments.change(case.id)?;
+    if row.status != PaymentStatus::RequiresReview || row.captured > 0 {
+        return Ok(false);
+    }
+    let is_over = match &told.stage {
+        Stage::Voided | Stage::Declined(_) | Stage::Expired => true,
+        Stage::Captured(taken) => told
+            .refunded
+            .is_some_and(|back| back.currency == taken.currency && back.minor >= taken.minor),
+        Stage::RequiresAction(_) | Stage::Ready | Stage::Processing | Stage::Authorized => false,
+    };
+    if is_over {
+        row.status = PaymentStatus::Voided;
+        case.order.happened(
+            OrderEventType::PaymentVoided,
+            "The payment was looked at and given up.",
+        );
+    }
+    Ok(is_over)
 }
 
 /// What the buyer has agreed to is taken, once, unless nobody wants it any more.

@@ -11,7 +11,7 @@ use crate::domain::audit::record::{Deed, record};
 use crate::domain::context::Context;
 use crate::domain::orders::state::Doer;
 use crate::domain::permission::Permission;
-use crate::entity::payment::{self, PaymentGatewayName, PaymentStatus};
+use crate::entity::payment::{self, PaymentFlow, PaymentGatewayName, PaymentStatus};
 use crate::entity::payment_operation::{self, OperationKind};
 use crate::entity::shop_order::OrderStatus;
 use crate::infra::idempotency::Request;
@@ -70,10 +70,20 @@ async fn begin(
     } else {
         require(case, row, under_way.is_none())?;
     }
-    let capturable = if done.is_some() { 0 } else { promised(row) };
+    let capturable = if done.is_some() {
+        0
+    } else if is_late_transfer(case, row) {
+        row.amount
+    } else {
+        promised(row)
+    };
     let code = ErrorCode::AmountExceedsCapturable;
     let taken = within(amount, money(row, capturable)?, code, "capturable")?;
-    if case.order.row.status == OrderStatus::PendingPayment && taken < row.amount {
+    let unpaid = matches!(
+        case.order.row.status,
+        OrderStatus::PendingPayment | OrderStatus::Expired
+    );
+    if unpaid && taken < row.amount {
         let message =
             "the order is paid by nothing less than the whole: refund the transfer, or wait for the rest";
         return Err(Error::refused(ErrorCode::Invalid, "amount", message));
@@ -122,8 +132,19 @@ fn require(case: &Case, row: &payment::Model, is_free: bool) -> Result<()> {
     if is_free && goes_on && (transfer || row.status == PaymentStatus::Authorized) {
         return Ok(());
     }
+    if is_free && is_late_transfer(case, row) {
+        return Ok(());
+    }
     let message = "there is nothing to capture: the payment is neither authorized nor a bank transfer under way, or its order has ended";
     Err(transition_invalid(case, row, message))
+}
+
+/// A bank transfer that arrives after its order has expired: the money is there, whatever becomes of the order.
+fn is_late_transfer(case: &Case, row: &payment::Model) -> bool {
+    row.gateway == PaymentGatewayName::Manual
+        && row.flow == PaymentFlow::Charge
+        && row.status == PaymentStatus::Voided
+        && case.order.row.status == OrderStatus::Expired
 }
 
 /// That a payment cannot go from its state to another one.

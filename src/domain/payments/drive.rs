@@ -11,14 +11,14 @@ use sea_orm::{
     QueryOrder as _, QuerySelect as _,
 };
 
-use super::apply::apply;
+use super::apply::{apply, end_review};
 use super::hand::{Case, money, transaction_of};
 use super::operation::{Ended, LEASE, end, key, pending, take};
 use super::returned::apply_refund;
 use crate::domain::context::Context;
 use crate::domain::orders::change::commit;
 use crate::entity::order_event::OrderEventType;
-use crate::entity::payment::{self, PaymentStatus};
+use crate::entity::payment::{self, PaymentGatewayName, PaymentStatus};
 use crate::entity::payment_operation::{self, OperationKind, OperationStatus};
 use crate::entity::refund::{self, RefundStatus};
 use crate::infra::gateways::{
@@ -152,6 +152,8 @@ async fn ask(
         let others = pending(ctx.db().fresh(), row.id).await?;
         Ok(others.iter().any(|other| other.kind == OperationKind::Void))
     };
+    let is_looked_at = row.status == PaymentStatus::RequiresReview && row.captured == 0;
+    let is_late_transfer = row.gateway == PaymentGatewayName::Manual && row.status == PaymentStatus::Voided;
     let takes_nothing_yet = match row.status {
         PaymentStatus::RequiresAction | PaymentStatus::Processing | PaymentStatus::Authorized => true,
         PaymentStatus::Captured
@@ -167,6 +169,13 @@ async fn ask(
             let asked_before = operation.attempts > 1;
             let made = make(gateway, &key, &transaction, (asked_before, stopped().await?));
             patiently(made).await.map(Told::State)
+        }
+        OperationKind::Void if is_looked_at => {
+            patiently(gateway.void(&key, &transaction)).await.map(Told::State)
+        }
+        OperationKind::Capture if is_late_transfer => {
+            let captured = gateway.capture(&key, &transaction, some);
+            patiently(captured).await.map(Told::State)
         }
         OperationKind::Complete | OperationKind::Capture | OperationKind::Void if !takes_nothing_yet => {
             Ok(Told::Nothing)
@@ -253,7 +262,9 @@ async fn conclude(
     };
     let ended = match told {
         Ok(Told::State(state)) => {
-            apply(&txn, ctx, &mut case, &state).await?;
+            if operation.kind != OperationKind::Void || !end_review(&mut case, &state)? {
+                apply(&txn, ctx, &mut case, &state).await?;
+            }
             verdict(operation.kind, case.payment()?).unwrap_or_else(|| later(None))
         }
         Ok(Told::Return(refund, told)) => {
@@ -325,6 +336,9 @@ fn verdict(kind: OperationKind, row: &payment::Model) -> Option<Ended> {
         OperationKind::Capture | OperationKind::Void if promised => None,
         OperationKind::Capture if taken => Some(Ended::Succeeded),
         OperationKind::Capture => failed("the payment is over: there is nothing left to capture"),
+        OperationKind::Void if row.status == PaymentStatus::RequiresReview => {
+            failed("the gateway still has money of it: give it back there, then try again")
+        }
         OperationKind::Void if taken => failed("the payment has been captured: refund it"),
         OperationKind::Void => Some(Ended::Succeeded),
     }

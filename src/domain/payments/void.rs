@@ -23,8 +23,8 @@ pub struct VoidPayment {
     pub idempotency_key: String,
 }
 
-/// Releases what is promised, or gives up what has not come, so that the order can be paid anew. Why the gateway refused,
-/// if it did.
+/// Releases what is promised, gives up what has not come, or ends what people have looked at, so that the order can be paid
+/// anew. Why the gateway refused, if it did.
 ///
 /// # Errors
 /// NOT_FOUND, TRANSITION_INVALID, and those of the idempotency key.
@@ -63,20 +63,25 @@ async fn begin(
         | PaymentStatus::Refunded
         | PaymentStatus::Failed
         | PaymentStatus::Voided
-        | PaymentStatus::Expired
-        | PaymentStatus::RequiresReview => false,
+        | PaymentStatus::Expired => false,
+        // Once people have sorted it out at the gateway.
+        PaymentStatus::RequiresReview => row.captured == 0 && operations.is_empty(),
     };
     if !possible {
         let message = "the payment is over, or it is not known yet what has come of it";
         return Err(transition_invalid(case, row, message));
     }
     match case.order.row.status {
-        // It would stay confirmed, and be sent out unpaid.
-        OrderStatus::Confirmed | OrderStatus::Completed => {
+        // It would stay confirmed, and be sent out unpaid. What is looked at has confirmed nothing.
+        OrderStatus::Confirmed | OrderStatus::Completed if row.status != PaymentStatus::RequiresReview => {
             let message = "the payment has confirmed the order: cancel the order, which releases it";
             return Err(transition_invalid(case, row, message));
         }
-        OrderStatus::PendingPayment | OrderStatus::Cancelled | OrderStatus::Expired => {}
+        OrderStatus::Confirmed
+        | OrderStatus::Completed
+        | OrderStatus::PendingPayment
+        | OrderStatus::Cancelled
+        | OrderStatus::Expired => {}
     }
     let task = Task {
         payment: row.id,

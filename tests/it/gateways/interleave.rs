@@ -64,8 +64,14 @@ pub(crate) struct Told {
 
 impl Told {
     pub(crate) async fn send(&self, shop: &Shop) -> StatusCode {
-        let headers: Vec<(&str, &str)> = self.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
-        shop.post_to(&self.address, &headers, self.body.clone()).await.status
+        let headers: Vec<(&str, &str)> = self
+            .headers
+            .iter()
+            .map(|(name, value)| (&**name, &**value))
+            .collect();
+        shop.post_to(&self.address, &headers, self.body.clone())
+            .await
+            .status
     }
 }
 
@@ -92,7 +98,12 @@ fn orders_of(happenings: &[Happens]) -> Vec<Vec<Happens>> {
     found
 }
 
-fn extend(begun: &mut Vec<Happens>, left: &mut BTreeMap<Happens, usize>, length: usize, found: &mut Vec<Vec<Happens>>) {
+fn extend(
+    begun: &mut Vec<Happens>,
+    left: &mut BTreeMap<Happens, usize>,
+    length: usize,
+    found: &mut Vec<Vec<Happens>>,
+) {
     if begun.len() == length {
         found.push(begun.clone());
         return;
@@ -129,11 +140,18 @@ impl<'a> Tale<'a> {
         let id = data["paymentCreate"]["payment"]["id"].as_str();
         let payment = id.unwrap_or_else(|| panic!("{data}")).parse().unwrap();
         assert_eq!(data["paymentCreate"]["payment"]["status"], "REQUIRES_ACTION");
-        Self { shop, scene, order, payment }
+        Self {
+            shop,
+            scene,
+            order,
+            payment,
+        }
     }
 
     async fn row(&self) -> payment::Model {
-        let row = payment::Entity::find_by_id(self.payment).one(self.shop.db().fresh()).await;
+        let row = payment::Entity::find_by_id(self.payment)
+            .one(self.shop.db().fresh())
+            .await;
         row.unwrap().unwrap()
     }
 
@@ -145,7 +163,9 @@ impl<'a> Tale<'a> {
             }
             ComesBack => {
                 let secret = row.action.as_ref().unwrap()["secret"].as_str().unwrap();
-                let reply = shop.get(&format!("/payments/return/{}/{secret}", row.id), &[]).await;
+                let reply = shop
+                    .get(&format!("/payments/return/{}/{secret}", row.id), &[])
+                    .await;
                 assert_eq!(reply.status, StatusCode::OK);
             }
             IsTold => {
@@ -153,15 +173,18 @@ impl<'a> Tale<'a> {
                 apply_due(&system(shop)).await.unwrap();
             }
             WorkerLooks => {
-                self.make_due("payment", "look_at", &literal(shop, self.payment.0)).await;
+                self.make_due("payment", "look_at", &literal(shop, self.payment.0))
+                    .await;
                 drive_due(&system(shop)).await.unwrap();
             }
             Cancels => {
                 let document = "mutation($id: ID!) { orderCancel(input: {orderId: $id, reason: \"changed my mind\"}) { userErrors { code } } }";
-                shop.data(As::Customer, document, json!({"id": self.order.to_string()})).await;
+                shop.data(As::Customer, document, json!({"id": self.order.to_string()}))
+                    .await;
             }
             TimeIsOver => {
-                self.make_due("shop_order", "hold_expires_at", &literal(shop, self.order.0)).await;
+                self.make_due("shop_order", "hold_expires_at", &literal(shop, self.order.0))
+                    .await;
                 expire_due(&system(shop)).await.unwrap();
             }
         }
@@ -183,7 +206,11 @@ impl<'a> Tale<'a> {
         let expected = expected(self.scene, happened);
         assert_eq!(status, expected.status, "{happened:?}: {row:?}");
         assert!(books.times <= 1, "{happened:?}: {books:?}");
-        assert_eq!((books.taken, books.back), (row.captured, row.refunded), "{happened:?}: {row:?}");
+        assert_eq!(
+            (books.taken, books.back),
+            (row.captured, row.refunded),
+            "{happened:?}: {row:?}"
+        );
         assert_eq!((books.taken, books.back), (paid, refunded), "{happened:?}");
         let kept = if status == "CONFIRMED" { row.amount } else { 0 };
         assert_eq!(books.taken - books.back, kept, "{happened:?}: {row:?}");
@@ -223,7 +250,11 @@ fn expected(scene: &dyn Scene, happened: &[Happens]) -> Expected {
         }
         let seen = known || *happens == TimeIsOver || *happens == Cancels;
         // Its goods are there again: an order that was paid before its end stands.
-        if taken && seen && matches!(status, "PENDING_PAYMENT" | "EXPIRED") && !(*happens == TimeIsOver && scene.holds_orders()) {
+        if taken
+            && seen
+            && matches!(status, "PENDING_PAYMENT" | "EXPIRED")
+            && !(*happens == TimeIsOver && scene.holds_orders())
+        {
             status = "CONFIRMED";
         }
     }
@@ -272,7 +303,9 @@ async fn settle(shop: &Shop, scene: &dyn Scene) {
             for told in scene.further_messages(shop) {
                 assert_eq!(told.send(shop).await, StatusCode::OK);
             }
-            let done = apply_due(&ctx).await.unwrap() + drive_due(&ctx).await.unwrap() + expire_due(&ctx).await.unwrap();
+            let done = apply_due(&ctx).await.unwrap()
+                + drive_due(&ctx).await.unwrap()
+                + expire_due(&ctx).await.unwrap();
             if done == 0 {
                 break;
             }
@@ -304,5 +337,8 @@ pub(crate) async fn at_any_time(shop: &Shop, scene: &dyn Scene) {
 fn there_are_so_many_orders() {
     assert_eq!(orders_of(&[Pays, IsTold]), [[Pays, IsTold]]);
     assert_eq!(orders_of(&[IsTold, IsTold, Cancels]).len(), 3);
-    assert_eq!(orders_of(&[ComesBack, WorkerLooks, Cancels, TimeIsOver]).len(), 24);
+    assert_eq!(
+        orders_of(&[ComesBack, WorkerLooks, Cancels, TimeIsOver]).len(),
+        24
+    );
 }

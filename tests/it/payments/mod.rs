@@ -8,6 +8,7 @@ mod page;
 mod races;
 mod refund;
 mod replace;
+mod review;
 pub(crate) mod scripted;
 mod staff;
 mod unknown;

@@ -21,6 +21,8 @@ pub(crate) enum Says {
     Captured,
     /// All of it was taken, and this much has gone back since.
     Refunded(i64),
+    /// This much was taken, and has gone back since.
+    RefundedAll(Money),
     /// About another amount or currency than it was asked for.
     About(Money, Stage),
     Return(ReturnStage),
@@ -107,6 +109,10 @@ impl Scripted {
             Some(Says::Refunded(back)) => Ok(Some(State {
                 refunded: Some(Money::new(back, transaction.money.currency)),
                 ..State::new(transaction.money, Stage::Captured(transaction.money))
+            })),
+            Some(Says::RefundedAll(money)) => Ok(Some(State {
+                refunded: Some(money),
+                ..State::new(money, Stage::Captured(money))
             })),
             Some(Says::About(money, stage)) => state(money, stage),
             Some(Says::Nothing) => Ok(None),
