@@ -23,10 +23,10 @@ pub(super) struct PaymentCreateInput {
     /// Whether the money is taken at once, or promised until it is captured. One of the gateway's `flows` (else INVALID).
     #[graphql(default_with = "Some(PaymentFlow::Charge)")]
     flow: Option<PaymentFlow>,
-    /// Where the buyer comes back to from a page of the gateway's.
+    /// Where the buyer comes back to from a page of the gateway's, by way of an address of ours that asks what has come of it.
     return_url: Option<Url>,
-    /// The telephone that is asked for the money, by gateways that are on telephones. 255 characters at most; others do
-    /// not look at it.
+    /// The telephone that is asked for the money, for MPESA: 07…, 01…, 2547… or 2541…, with or without + and spaces (else
+    /// INVALID; REQUIRED when null). Other gateways do not look at it.
     phone: Option<String>,
     /// What TEST is to do, SUCCEED when null. For other gateways it is INVALID.
     test_outcome: Option<TestOutcome>,
@@ -63,7 +63,8 @@ pub(super) struct PaymentVoidInput {
 pub(super) struct RefundCreateInput {
     /// The payment (else NOT_FOUND).
     payment_id: ID,
-    /// How much, above zero and in the payment's currency; all that is left when null. More is AMOUNT_EXCEEDS_REFUNDABLE.
+    /// How much, above zero and in the payment's currency; all that is left when null. More is AMOUNT_EXCEEDS_REFUNDABLE, and
+    /// what the gateway has no coins for (MPESA: whole shillings) is INVALID.
     amount: Option<MoneyInput>,
     /// Why, for the record. 255 characters at most; empty is as good as null.
     reason: Option<String>,

@@ -71,9 +71,10 @@ pub struct PaymentsMutation;
 #[Object]
 impl PaymentsMutation {
     /// Pays an order, once for each `idempotencyKey`. What the buyer must do next is in `payment.action`; how it goes on is
-    /// told by the order's events. Only one payment of an order is under way at a time (else TRANSITION_INVALID), and an order
-    /// is paid once (else ALREADY_PAID). A gateway that does not answer leaves the payment PROCESSING: it is asked again
-    /// until it is known what has come of it, and never charged a second time.
+    /// told by the order's events. One payment of an order is under way at a time: one that waits for its buyer gives way to a
+    /// new one, any other stands in the way (TRANSITION_INVALID); and an order is paid once (else ALREADY_PAID). A gateway that
+    /// does not answer leaves the payment PROCESSING: it is asked again until it is known what has come of it, and never
+    /// charged a second time. Send the same again when the buyer is back from the gateway: it is asked at once.
     async fn payment_create(
         &self,
         ctx: &Context<'_>,
@@ -84,7 +85,8 @@ impl PaymentsMutation {
         Ok(PaymentCreatePayload { payment, user_errors })
     }
 
-    /// Takes the money that an authorized payment promises, or says that the bank transfer of a MANUAL payment has arrived.
+    /// Takes the money that an authorized payment promises, or says that the bank transfer of a MANUAL payment has arrived, be
+    /// it after its order has expired: then the order is taken up again if its goods are still there, else the money goes back.
     /// Done once for each `idempotencyKey`; what is captured already stays so. Staff only.
     #[graphql(guard = "Requires(Permission::WritePayments)")]
     async fn payment_capture(
@@ -97,7 +99,8 @@ impl PaymentsMutation {
     }
 
     /// Gives up a payment that has taken nothing, so that its order can be paid anew. One that has confirmed its order is
-    /// released by `orderCancel` alone (else TRANSITION_INVALID). What is voided already stays so. Staff only.
+    /// released by `orderCancel` alone (else TRANSITION_INVALID). One in REQUIRES_REVIEW is ended as soon as its gateway keeps
+    /// nothing of it (else PAYMENT_DECLINED). What is voided already stays so. Staff only.
     #[graphql(guard = "Requires(Permission::WritePayments)")]
     async fn payment_void(
         &self,
@@ -109,7 +112,8 @@ impl PaymentsMutation {
     }
 
     /// Gives back money that a payment has taken, or a part of it, once for each `idempotencyKey`. What is on its way back
-    /// counts as gone: no more goes back than was taken. Staff only.
+    /// counts as gone: no more goes back than was taken. Where the gateway gives nothing back by itself (MANUAL, and MPESA
+    /// without the settings for it) it says that staff have paid it back by other means. Staff only.
     #[graphql(guard = "Requires(Permission::WritePayments)")]
     async fn refund_create(
         &self,

@@ -21,11 +21,11 @@ use crate::kernel::money;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::payment::PaymentGatewayName")]
 pub enum PaymentGatewayName {
-    /// Cards and wallets.
+    /// Cards and wallets, by Stripe's Payment Element in the shop's own page: `action` is a ClientSecretAction for it.
     Stripe,
-    /// PayPal accounts.
+    /// PayPal accounts, on PayPal's page: `action` is a RedirectAction.
     Paypal,
-    /// Mobile money.
+    /// Mobile money of Safaricom, in Kenyan shillings: `phone` is asked for the PIN, `action` is a PhonePromptAction.
     Mpesa,
     /// By hand: CHARGE is a bank transfer, which staff capture when it has arrived; AUTHORIZE is cash on delivery.
     Manual,
@@ -65,7 +65,8 @@ pub enum PaymentStatus {
     Voided,
     /// The buyer did not do what he had to in time. The order can be paid anew.
     Expired,
-    /// Something does not add up, and staff have to look at it.
+    /// Something does not add up, such as an amount that was not asked for. Staff look at it, put it right at the gateway, and
+    /// end it by `paymentVoid`, or by `refundCreate` when something was captured.
     RequiresReview,
 }
 
@@ -199,7 +200,7 @@ impl Payment {
         self.row.status.into()
     }
 
-    /// What is to be paid: the order's total.
+    /// What is to be paid: the order's total, rounded up where the gateway takes whole units alone (MPESA: whole shillings).
     async fn amount(&self) -> Result<Money> {
         self.money(self.row.amount)
     }
@@ -234,12 +235,13 @@ impl Payment {
         action.map_err(Into::into).transpose()
     }
 
-    /// Why it failed, for programs, e.g. `card_declined`; null when it has not.
+    /// Why it failed, for programs, e.g. `card_declined`; null when it has not. While it is REQUIRES_ACTION, why the buyer's
+    /// last try failed: he may try again.
     async fn failure_code(&self) -> Option<&str> {
         self.row.failure_code.as_deref()
     }
 
-    /// Why it failed, for the buyer; null when it has not.
+    /// The same for the buyer.
     async fn failure_message(&self) -> Option<&str> {
         self.row.failure_message.as_deref()
     }
