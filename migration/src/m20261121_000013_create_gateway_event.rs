@@ -18,7 +18,7 @@ impl MigrationTrait for Migration {
             .table("gateway_event")
             .col(text("gateway"))
             // The gateway's own name for it: what comes again is there already.
-            .col(text("event_id"))
+            .col(text("event"))
             .col(text("kind"))
             .col(json_binary("about"))
             // As it came, until it has been dealt with: it names people.
@@ -30,13 +30,13 @@ impl MigrationTrait for Migration {
             // Why it was ignored, or what went wrong the last time.
             .col(text_null("note"))
             .col(timestamp_with_time_zone("received_at"))
-            .primary_key(Index::create().col("gateway").col("event_id"))
+            .primary_key(Index::create().col("gateway").col("event"))
             .foreign_key(&mut reference(
                 ("gateway_event", "payment_id"),
                 ("payment", "id"),
                 ForeignKeyAction::Restrict,
             ))
-            .check(rule("length(event_id) > 0"))
+            .check(rule("length(event) > 0"))
             .check(rule("status IN ('PENDING', 'APPLIED', 'IGNORED')"))
             .check(rule("(status = 'PENDING') = (attempt_at IS NOT NULL)"))
             .check(rule("status <> 'PENDING' OR body IS NOT NULL"))

@@ -22,7 +22,7 @@ pub struct Model {
     pub gateway: PaymentGatewayName,
     /// The gateway's own name for it.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub event_id: String,
+    pub event: String,
     pub kind: String,
     pub about: Json,
     /// As it came, until it has been dealt with.

@@ -7,13 +7,11 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Router, routing};
-use sea_orm::ActiveEnum as _;
 
 use super::accept::MediaType;
 use super::{Peer, Shared, SharedState, auth, body, reply};
 use crate::domain::context::Context;
-use crate::domain::payments::inbox::{Received, receive};
-use crate::entity::payment::PaymentGatewayName;
+use crate::domain::payments::inbox::{Received, named, receive};
 use crate::infra::gateways::Message;
 use crate::kernel::actor::{Actor, Origin};
 
@@ -46,8 +44,7 @@ async fn below(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let name = PaymentGatewayName::try_from_value(&gateway.to_ascii_uppercase());
-    let Some(name) = name.ok().filter(|_| gateway == gateway.to_ascii_lowercase()) else {
+    let Some(name) = named(&gateway) else {
         return nobody();
     };
     let body = match body::read(

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, IntoActiveModel as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ActiveEnum as _, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
+    IntoActiveModel as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
 use super::drive::{conclude_refund, drive, patiently, take_in, told_of};
@@ -33,6 +33,13 @@ const WORTH_TRYING: chrono::Duration = chrono::Duration::days(3);
 
 /// How long it is remembered that a message has come: longer than any gateway sends it again.
 const REMEMBERED: chrono::Duration = chrono::Duration::days(90);
+
+/// The gateway that goes by this name in addresses.
+pub fn named(name: &str) -> Option<PaymentGatewayName> {
+    let is_lower = !name.bytes().any(|byte| byte.is_ascii_uppercase());
+    let name = PaymentGatewayName::try_from_value(&name.to_ascii_uppercase());
+    name.ok().filter(|_| is_lower)
+}
 
 /// What became of a message that came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +68,7 @@ pub async fn receive(ctx: &Context, name: PaymentGatewayName, message: &Message)
         Err(Unverified::Undecided(why)) => return Ok(Received::Undecided(why)),
     };
     let row = row(name, event, message, ctx.now())?;
-    let known = OnConflict::columns([Column::Gateway, Column::EventId])
+    let known = OnConflict::columns([Column::Gateway, Column::Event])
         .do_nothing()
         .to_owned();
     let txn = ctx.db().begin().await?;
@@ -91,7 +98,7 @@ fn row(
     };
     Ok(gateway_event::Model {
         gateway,
-        event_id: event.id,
+        event: event.id,
         kind: event.kind,
         about: serde_json::to_value(&event.about).map_err(Error::internal)?,
         body,
@@ -118,7 +125,7 @@ pub async fn apply_due(ctx: &Context) -> Result<u64> {
     let count = u64::try_from(due.len()).unwrap_or(u64::MAX);
     futures_util::stream::iter(due)
         .for_each_concurrent(AT_ONCE, |row| async move {
-            let (gateway, event) = (row.gateway, row.event_id.clone());
+            let (gateway, event) = (row.gateway, row.event.clone());
             if let Err(error) = deal_with(ctx, row).await {
                 let error = format!("{:#}", anyhow::Error::from(error));
                 tracing::error!(
@@ -155,7 +162,7 @@ async fn deal_with(ctx: &Context, row: gateway_event::Model) -> Result<()> {
     };
     let outcome = match outcome {
         Outcome::Open(_, why) if ctx.now() > row.received_at + WORTH_TRYING => {
-            tracing::error!(gateway = ?row.gateway, event = row.event_id, why, "a gateway's message is given up");
+            tracing::error!(gateway = ?row.gateway, event = row.event, why, "a gateway's message is given up");
             Outcome::Ignored(format!("given up: {why}"))
         }
         outcome => outcome,
@@ -170,7 +177,7 @@ async fn claim(ctx: &Context, row: &gateway_event::Model) -> Result<bool> {
         .col_expr(Column::AttemptAt, Expr::val(ctx.now() + LEASE))
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
         .filter(Column::Gateway.eq(row.gateway))
-        .filter(Column::EventId.eq(row.event_id.as_str()))
+        .filter(Column::Event.eq(row.event.as_str()))
         .filter(Column::AttemptAt.eq(row.attempt_at))
         .exec(&txn)
         .await?;
@@ -199,7 +206,7 @@ async fn finish(ctx: &Context, row: &gateway_event::Model, outcome: Outcome) -> 
         .col_expr(Column::AttemptAt, Expr::val(attempt_at))
         .col_expr(Column::Note, Expr::val(note))
         .filter(Column::Gateway.eq(row.gateway))
-        .filter(Column::EventId.eq(row.event_id.as_str()))
+        .filter(Column::Event.eq(row.event.as_str()))
         .filter(Column::Status.eq(GatewayEventStatus::Pending));
     if status != GatewayEventStatus::Pending {
         // It names people, and nothing needs it any more.
@@ -332,7 +339,7 @@ async fn find_refund<C: ConnectionTrait>(
 pub async fn forget_old(txn: &DatabaseTransaction, now: DateTime<Utc>, at_most: u64) -> Result<u64> {
     let old: Vec<(PaymentGatewayName, String)> = Entity::find()
         .select_only()
-        .columns([Column::Gateway, Column::EventId])
+        .columns([Column::Gateway, Column::Event])
         .filter(Column::ReceivedAt.lt(now - REMEMBERED))
         .filter(Column::Status.ne(GatewayEventStatus::Pending))
         .limit(at_most)

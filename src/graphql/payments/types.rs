@@ -220,19 +220,17 @@ impl Payment {
         self.money(self.row.refunded)
     }
 
-    /// What the buyer must do next; null when there is nothing. It is the buyer's alone: staff do not see it of others' orders.
-    async fn action(&self, ctx: &Context<'_>) -> Option<Result<PaymentAction>> {
-        let actor = match ctx.domain() {
-            Ok(ctx) => &ctx.actor,
-            Err(error) => return Some(Err(error)),
-        };
+    /// What the buyer must do next; null when there is nothing. A ClientSecretAction is for the buyer alone: staff see none of
+    /// others' orders.
+    async fn action(&self, ctx: &Context<'_>) -> Result<Option<PaymentAction>> {
+        let actor = &ctx.domain()?.actor;
         // Who is not signed in has shown the order's token.
-        if actor.user().is_some() && actor.user() != self.order.user_id {
-            return None;
+        let is_buyer = actor.user().is_none() || actor.user() == self.order.user_id;
+        match next_action(&self.row)? {
+            Some(Action::ClientSecret { .. }) if !is_buyer => Ok(None),
+            Some(action) => Ok(Some(PaymentAction::try_from(action)?)),
+            None => Ok(None),
         }
-        let action = next_action(&self.row);
-        let action = action.and_then(|action| action.map(PaymentAction::try_from).transpose());
-        action.map_err(Into::into).transpose()
     }
 
     /// Why it failed, for programs, e.g. `card_declined`; null when it has not. While it is REQUIRES_ACTION, why the buyer's

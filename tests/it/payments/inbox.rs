@@ -28,9 +28,8 @@ async fn heard(shop: &Shop) -> Vec<Vec<String>> {
             break;
         }
     }
-    let sql =
-        "SELECT event_id, status, coalesce(note, ''), CASE WHEN body IS NULL THEN 'gone' ELSE 'kept' END
-        FROM gateway_event ORDER BY event_id";
+    let sql = "SELECT event, status, coalesce(note, ''), CASE WHEN body IS NULL THEN 'gone' ELSE 'kept' END
+        FROM gateway_event ORDER BY event";
     shop.rows(sql).await
 }
 
