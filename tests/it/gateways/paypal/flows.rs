@@ -120,14 +120,27 @@ both! {
         world.finish().await;
     }
 
-    async fn a_promise_is_given_up(shop: &Shop) {
+    async fn a_promise_is_given_up_with_its_order(shop: &Shop) {
         let world = World::beside(shop).await;
-        let (order, payment) = world.paid("AUTHORIZE").await;
-        let voided = world.staff("paymentVoid", json!({"paymentId": payment})).await;
-        assert_eq!(voided["payment"]["status"], "VOIDED", "{voided}");
+        let (order, _) = world.paid("AUTHORIZE").await;
+        end(&world.shop, order, OrderStatus::Cancelled).await;
+        assert_eq!(world.status(order).await, "VOIDED");
         assert_eq!(world.sim.with(|paypal| (paypal.held(), paypal.last().authorizations[0].status)), (Decimal::ZERO, "VOIDED"));
         assert_eq!(world.sim.asked_at("POST", "/void").len(), 1);
         assert_eq!(standing(&world.shop, order).await.2, 0);
+        world.finish().await;
+    }
+
+    async fn staff_give_up_what_waits_for_its_buyer(shop: &Shop) {
+        let world = World::beside(shop).await;
+        let (order, payment) = world.begin("CHARGE").await;
+        let voided = world.staff("paymentVoid", json!({"paymentId": payment["id"]})).await;
+        assert_eq!(voided["payment"]["status"], "VOIDED", "{voided}");
+        // He approves all the same: nobody captures it.
+        world.approved().await;
+        world.later(10_000).await;
+        assert_eq!(world.status(order).await, "VOIDED");
+        world.check_money("0", "0");
         world.finish().await;
     }
 
@@ -200,7 +213,7 @@ both! {
                 paypal.last().settle();
             });
             world.later(1_000).await;
-            let document = format!("{{ order(id: \"{order}\") {{ payments {{ refunds {{ status }} }} }} }}");
+            let document = format!("{{ order(by: {{id: \"{order}\"}}) {{ payments {{ refunds {{ status }} }} }} }}");
             let data = world.shop.data(crate::support::As::Staff, &document, json!({})).await;
             let refunds = data["order"]["payments"][0]["refunds"].as_array().unwrap().clone();
             assert!(refunds.iter().any(|refund| refund["status"] == status), "{in_the_end}: {data}");

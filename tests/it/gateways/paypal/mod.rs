@@ -1,6 +1,7 @@
 //! PayPal: what we ask it is what its documents demand, and whatever it, its buyers or the network do, it comes right in the end.
 
 mod contract;
+mod direct;
 mod flows;
 pub(crate) mod play;
 mod trouble;

@@ -17,8 +17,9 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use souk::kernel::clock::{Clock as _, ManualClock};
 
-pub(crate) use books::{Capture, Order, Refund, decimal};
-pub(crate) use notes::{Note, WEBHOOK_ID, crc32};
+pub(crate) use answers::problem;
+pub(crate) use books::{Order, Refund};
+pub(crate) use notes::{CERTIFICATE, Note, WEBHOOK_ID, crc32};
 
 use crate::gateways::sim::{Answer, Asked, Plays};
 
@@ -140,6 +141,11 @@ impl PayPal {
     /// The token that it gave last is good no more.
     pub(crate) fn revoke_token(&mut self) {
         self.token_is_good = false;
+    }
+
+    /// As after 45 days.
+    pub(crate) fn forget_keys(&mut self) {
+        self.keys.clear();
     }
 
     /// Keys are kept for 6 hours by Orders v2, for 45 days by Payments v2.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use ring::rand::SystemRandom;
 use ring::signature::{
-    KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
 };
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -59,7 +59,15 @@ impl Note {
 
     /// The same of any webhook: another shop's, or that of the sandbox.
     pub(crate) fn of(webhook: &str, event: &Value, at: DateTime<Utc>) -> Self {
-        let body = event.to_string();
+        Self::sent(webhook, event.to_string(), at)
+    }
+
+    /// The same of an event that is written in some way.
+    pub(crate) fn raw(event: &str, at: DateTime<Utc>) -> Self {
+        Self::sent(WEBHOOK_ID, event.to_owned(), at)
+    }
+
+    fn sent(webhook: &str, body: String, at: DateTime<Utc>) -> Self {
         let id = format!("69cd13f0-d67a-11e5-baa3-{:012x}", crc32(body.as_bytes()));
         let time = at.to_rfc3339_opts(SecondsFormat::Secs, true);
         let key = key();
