@@ -2,6 +2,7 @@
 //! nobody else can.
 
 mod api;
+pub mod certificate;
 mod state;
 mod webhook;
 mod wire;
@@ -14,6 +15,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use self::api::{Api, No, read};
+use self::certificate::Certificates;
 use self::webhook::Verifier;
 use self::wire::{Capture, Order, Problem, Refunded, page};
 use super::http::Client;
@@ -55,17 +57,47 @@ impl Paypal {
     /// # Errors
     /// TLS cannot be set up.
     pub fn new(config: &PaypalConfig, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
-        Ok(Self {
+        let client = Client::new("paypal")?;
+        let certificates = config
+            .by_certificate
+            .then(|| Certificates::new(Box::new(client.clone()), webpki_roots::TLS_SERVER_ROOTS.to_vec()));
+        Ok(Self::with(client, config, clock, certificates))
+    }
+
+    /// One that verifies webhooks by these certificates.
+    ///
+    /// # Errors
+    /// TLS cannot be set up.
+    pub fn with_certificates(
+        config: &PaypalConfig,
+        clock: &Arc<dyn Clock>,
+        certificates: Certificates,
+    ) -> anyhow::Result<Self> {
+        Ok(Self::with(
+            Client::new("paypal")?,
+            config,
+            clock,
+            Some(certificates),
+        ))
+    }
+
+    fn with(
+        client: Client,
+        config: &PaypalConfig,
+        clock: &Arc<dyn Clock>,
+        certificates: Option<Certificates>,
+    ) -> Self {
+        Self {
             api: Api::new(
-                Client::new("paypal")?,
+                client,
                 Tokens::new(Arc::clone(clock)),
                 config.api_base.clone(),
                 &config.client_id,
                 &config.client_secret,
             ),
-            verifier: Verifier::new(config.webhook_id.clone()),
+            verifier: Verifier::new(config.webhook_id.clone(), certificates),
             clock: Arc::clone(clock),
-        })
+        }
     }
 
     /// An order's answer to what was asked of it. Where it does not say enough, PayPal is asked for the whole of it.

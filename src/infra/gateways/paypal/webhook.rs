@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use super::api::{Api, No};
+use super::certificate::Certificates;
 use crate::infra::gateways::{About, Event, Message, Names, Unverified};
 
 /// How many webhooks are verified at a time. Each makes us ask PayPal, and anybody may send one.
@@ -31,6 +32,8 @@ const LONGEST_ID: usize = 200;
 pub(super) struct Verifier {
     webhook: SecretString,
     turns: Semaphore,
+    /// Where webhooks are verified here.
+    certificates: Option<Certificates>,
 }
 
 /// The five headers of a webhook.
@@ -39,6 +42,7 @@ pub(super) struct Signed<'a> {
     pub(super) id: &'a str,
     pub(super) time: &'a str,
     pub(super) signature: &'a str,
+    /// Where its certificate is: an address that [`certificate_address`] takes.
     pub(super) certificate: &'a str,
     pub(super) algorithm: &'a str,
 }
@@ -62,10 +66,11 @@ struct Verdict {
 }
 
 impl Verifier {
-    pub(super) fn new(webhook: SecretString) -> Self {
+    pub(super) fn new(webhook: SecretString, certificates: Option<Certificates>) -> Self {
         Self {
             webhook,
             turns: Semaphore::new(AT_ONCE),
+            certificates,
         }
     }
 
@@ -76,13 +81,23 @@ impl Verifier {
             let why = "too many webhooks are being verified";
             return Err(Unverified::Undecided(why.to_owned()));
         };
-        let genuine = tokio::time::timeout(PATIENCE, self.by_asking(api, &signed, &message.body));
+        let genuine = tokio::time::timeout(PATIENCE, self.judge(api, &signed, message));
         let genuine = genuine.await.map_err(|_| {
             let why = "PayPal does not say in time whether a webhook is genuine";
             Unverified::Undecided(why.to_owned())
         })?;
         genuine?;
         Ok(envelope.event())
+    }
+
+    async fn judge(&self, api: &Api, signed: &Signed<'_>, message: &Message) -> Result<(), Unverified> {
+        match &self.certificates {
+            Some(certificates) => {
+                let webhook = self.webhook.expose_secret();
+                certificates.verify(signed, webhook, message).await
+            }
+            None => self.by_asking(api, signed, &message.body).await,
+        }
     }
 
     async fn by_asking(&self, api: &Api, signed: &Signed<'_>, body: &[u8]) -> Result<(), Unverified> {

@@ -1,5 +1,6 @@
 //! PayPal: what we ask it is what its documents demand, and whatever it, its buyers or the network do, it comes right in the end.
 
+mod certificate;
 mod contract;
 mod direct;
 mod flows;
