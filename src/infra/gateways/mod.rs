@@ -8,6 +8,7 @@ pub mod http;
 pub mod manual;
 mod message;
 pub mod oauth;
+pub mod paypal;
 mod registry;
 pub mod test;
 mod transaction;

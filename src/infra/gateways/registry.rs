@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{PaymentGateway, manual, test};
+use super::{PaymentGateway, manual, paypal, test};
 use crate::entity::payment::PaymentGatewayName;
 use crate::kernel::clock::Clock;
 use crate::kernel::config::Config;
@@ -33,9 +33,13 @@ impl Gateways {
     ///
     /// # Errors
     /// A gateway cannot be spoken to as the settings say.
-    pub fn of_config(config: &Config, _clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
+    pub fn of_config(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
         let mut gateways = Self::default();
         let url = &config.http.public_url;
+        if let Some(settings) = &config.gateways.paypal {
+            let paypal = paypal::Paypal::new(settings, clock)?;
+            gateways.add(PaymentGatewayName::Paypal, paypal, true);
+        }
         gateways.add(
             PaymentGatewayName::Manual,
             manual::Manual,

@@ -2,4 +2,5 @@
 //! end. They are played by simulators that speak the real wire format.
 
 pub(crate) mod interleave;
+pub(crate) mod paypal;
 pub(crate) mod sim;

@@ -140,7 +140,7 @@ pub(crate) fn token(order: OrderId) -> String {
 }
 
 /// Ends an order as cancelling or expiring does; its payments are stopped.
-async fn end(shop: &Shop, id: OrderId, status: OrderStatus) {
+pub(crate) async fn end(shop: &Shop, id: OrderId, status: OrderStatus) {
     let ctx = system(shop);
     let txn = shop.db().begin().await.unwrap();
     let mut order = OrderInHand::lock(&txn, &ctx, id).await.unwrap().unwrap();
