@@ -83,6 +83,17 @@ pub trait PaymentGateway: Send + Sync + fmt::Debug {
 
     async fn refund(&self, key: &str, transaction: &Transaction, refund: &Refund) -> Result<Return, Fault>;
 
+    /// The same once more by the same key, when it may have been heard the first time. A gateway that does not know keys must
+    /// not be asked twice.
+    async fn refund_again(
+        &self,
+        key: &str,
+        transaction: &Transaction,
+        refund: &Refund,
+    ) -> Result<Return, Fault> {
+        self.refund(key, transaction, refund).await
+    }
+
     /// How a refund stands whose reference is known.
     async fn retrieve_refund(&self, transaction: &Transaction, refund: &Refund) -> Result<Return, Fault>;
 
