@@ -7,6 +7,7 @@
 pub mod http;
 pub mod manual;
 mod message;
+pub mod mpesa;
 pub mod oauth;
 mod registry;
 pub mod test;

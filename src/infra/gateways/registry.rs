@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{PaymentGateway, manual, test};
+use super::{PaymentGateway, manual, mpesa, test};
 use crate::entity::payment::PaymentGatewayName;
 use crate::kernel::clock::Clock;
 use crate::kernel::config::Config;
@@ -33,9 +33,13 @@ impl Gateways {
     ///
     /// # Errors
     /// A gateway cannot be spoken to as the settings say.
-    pub fn of_config(config: &Config, _clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
+    pub fn of_config(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
         let mut gateways = Self::default();
         let url = &config.http.public_url;
+        if let Some(settings) = &config.gateways.mpesa {
+            let mpesa = mpesa::Mpesa::new(settings, url, Arc::clone(clock))?;
+            gateways.add(PaymentGatewayName::Mpesa, mpesa, true);
+        }
         gateways.add(
             PaymentGatewayName::Manual,
             manual::Manual,
