@@ -35,7 +35,7 @@ const TOKEN: &str = "a guest's token";
 const PAYMENT: &str =
     "id gateway status amount { amount currencyCode } authorizedAmount { amount } capturedAmount { amount }
     refundedAmount { amount } failureCode failureMessage refunds { id status amount { amount } reason }
-    action { ... on RedirectAction { url } } createdAt updatedAt";
+    action { ... on RedirectAction { url } ... on PhonePromptAction { phone expiresAt } } createdAt updatedAt";
 
 fn system(shop: &Shop) -> Context {
     Context::writing(Actor::System, Origin::default(), shop.platform.clone())
@@ -131,12 +131,12 @@ fn why(ctx: &Context) -> Why {
     }
 }
 
-fn token(order: OrderId) -> String {
+pub(crate) fn token(order: OrderId) -> String {
     format!("{TOKEN} {order}")
 }
 
 /// Ends an order as cancelling or expiring does; its payments are stopped.
-async fn end(shop: &Shop, id: OrderId, status: OrderStatus) {
+pub(crate) async fn end(shop: &Shop, id: OrderId, status: OrderStatus) {
     let ctx = system(shop);
     let txn = shop.db().begin().await.unwrap();
     let mut order = OrderInHand::lock(&txn, &ctx, id).await.unwrap().unwrap();
@@ -161,7 +161,7 @@ async fn end(shop: &Shop, id: OrderId, status: OrderStatus) {
 }
 
 /// What the worker does when its time comes, until nothing is due.
-async fn work(shop: &Shop) {
+pub(crate) async fn work(shop: &Shop) {
     for _ in 0..20 {
         if drive_due(&system(shop)).await.unwrap() == 0 {
             return;
@@ -193,17 +193,17 @@ async fn send(shop: &Shop, caller: As, field: &str, mut input: Value, guest_toke
 }
 
 /// Pays as the guest whose order it is.
-async fn pay(shop: &Shop, order: OrderId, mut input: Value) -> Value {
+pub(crate) async fn pay(shop: &Shop, order: OrderId, mut input: Value) -> Value {
     input["orderId"] = json!(order.to_string());
     send(shop, As::Anonymous, "paymentCreate", input, Some(&token(order))).await
 }
 
 /// A mutation of staff's.
-async fn staff(shop: &Shop, field: &str, input: Value) -> Value {
+pub(crate) async fn staff(shop: &Shop, field: &str, input: Value) -> Value {
     send(shop, As::Staff, field, input, None).await
 }
 
-fn code(payload: &Value) -> &str {
+pub(crate) fn code(payload: &Value) -> &str {
     payload["userErrors"][0]["code"].as_str().unwrap_or_default()
 }
 
@@ -214,7 +214,7 @@ pub(crate) async fn paid(shop: &Shop, order: OrderId, input: Value) -> Value {
     payload["payment"]["id"].take()
 }
 
-fn literal(shop: &Shop, id: uuid::Uuid) -> String {
+pub(crate) fn literal(shop: &Shop, id: uuid::Uuid) -> String {
     match shop.kind {
         Kind::Sqlite => format!("x'{}'", id.simple()),
         Kind::Postgres => format!("'{id}'"),
@@ -222,14 +222,14 @@ fn literal(shop: &Shop, id: uuid::Uuid) -> String {
 }
 
 /// What has happened to an order, in its order.
-async fn events(shop: &Shop, order: OrderId) -> Vec<String> {
+pub(crate) async fn events(shop: &Shop, order: OrderId) -> Vec<String> {
     let id = literal(shop, order.0);
     let sql = format!("SELECT type FROM order_event WHERE order_id = {id} ORDER BY seq");
     shop.rows(&sql).await.into_iter().flatten().collect()
 }
 
 /// Where an order stands: its lifecycle, its money, what was paid and what of it went back.
-async fn standing(shop: &Shop, order: OrderId) -> (String, String, i64, i64) {
+pub(crate) async fn standing(shop: &Shop, order: OrderId) -> (String, String, i64, i64) {
     let row = shop_order::Entity::find_by_id(order)
         .one(shop.db().fresh())
         .await
@@ -244,12 +244,12 @@ async fn standing(shop: &Shop, order: OrderId) -> (String, String, i64, i64) {
     )
 }
 
-fn stands(status: &str, payment: &str, paid: i64, refunded: i64) -> (String, String, i64, i64) {
+pub(crate) fn stands(status: &str, payment: &str, paid: i64, refunded: i64) -> (String, String, i64, i64) {
     (status.to_owned(), payment.to_owned(), paid, refunded)
 }
 
 /// The statuses of an order's payments, the first one first.
-async fn statuses(shop: &Shop, order: OrderId) -> Vec<String> {
+pub(crate) async fn statuses(shop: &Shop, order: OrderId) -> Vec<String> {
     let id = literal(shop, order.0);
     let sql = format!("SELECT status FROM payment WHERE order_id = {id} ORDER BY created_at, id");
     shop.rows(&sql).await.into_iter().flatten().collect()
@@ -282,7 +282,7 @@ async fn sell_out(shop: &Shop, order: OrderId) {
 
 /// What holds at any time: orders agree with their payments, payments with their refunds, of two payments one is live at
 /// most, and events have no gap.
-async fn check_books(shop: &Shop) {
+pub(crate) async fn check_books(shop: &Shop) {
     let wrong = [
         "SELECT o.number FROM shop_order o LEFT JOIN payment p ON p.order_id = o.id GROUP BY o.id, o.number, o.paid, o.refunded
          HAVING o.paid <> coalesce(sum(p.captured), 0) OR o.refunded <> coalesce(sum(p.refunded), 0)",
@@ -299,7 +299,7 @@ async fn check_books(shop: &Shop) {
     }
 }
 
-async fn payments(shop: &Shop) -> Vec<payment::Model> {
+pub(crate) async fn payments(shop: &Shop) -> Vec<payment::Model> {
     payment::Entity::find().all(shop.db().fresh()).await.unwrap()
 }
 
