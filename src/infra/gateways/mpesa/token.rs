@@ -88,11 +88,8 @@ impl Callbacks {
             return forged("not an address of ours");
         };
         let keys = [Some(&self.current), self.previous.as_ref()];
-        let known = keys.into_iter().flatten();
-        let Some(key) = known
-            .filter(|key| equal(key.secret.expose_secret(), secret))
-            .next_back()
-        else {
+        let mut known = keys.into_iter().flatten();
+        let Some(key) = known.find(|key| equal(key.secret.expose_secret(), secret)) else {
             return forged("not to the shop's secret address");
         };
         let Some((what, seal)) = token.rsplit_once('.') else {

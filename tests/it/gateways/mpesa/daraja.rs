@@ -67,6 +67,9 @@ pub(crate) struct Daraja {
     pub(crate) complaints: Vec<String>,
 }
 
+/// Does what a request asks for that has the right fields.
+type Act = fn(&mut Daraja, &Value) -> Answer;
+
 fn error(status: u16, code: &str, message: &str) -> Answer {
     let body = json!({"requestId": "11728-2929992-1", "errorCode": code, "errorMessage": message});
     Answer::json(status, &body)
@@ -127,7 +130,7 @@ impl Daraja {
         let Ok(body) = serde_json::from_slice::<Value>(&asked.body) else {
             return self.complain("JSON");
         };
-        let (names, act): (&[&str], fn(&mut Self, &Value) -> Answer) = match path {
+        let (names, act): (&[&str], Act) = match path {
             PUSH => (
                 &[
                     "AccountReference",
