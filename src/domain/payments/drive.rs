@@ -36,6 +36,10 @@ const STEPS: usize = 10;
 /// How often a gateway is asked at most because somebody is back.
 const AGAIN: TimeDelta = TimeDelta::seconds(2);
 
+/// How long to wait before a gateway is asked what it has certainly not heard: as long as has been waited for it so far.
+const SHORTEST_PAUSE: TimeDelta = TimeDelta::seconds(2);
+const LONGEST_PAUSE: TimeDelta = TimeDelta::minutes(15);
+
 /// How many payments one turn of the worker is about, and how many of them at once.
 const TURN: u64 = 100;
 const AT_ONCE: usize = 8;
@@ -202,6 +206,9 @@ async fn ask(
             let asked = told_of(row, &refund)?;
             let told = match asked.reference {
                 Some(_) => patiently(gateway.retrieve_refund(&transaction, &asked)).await,
+                None if operation.attempts > 1 => {
+                    patiently(gateway.refund_again(&key, &transaction, &asked)).await
+                }
                 None => patiently(gateway.refund(&key, &transaction, &asked)).await,
             };
             told.map(|told| Told::Return(refund.id, told))
@@ -280,6 +287,12 @@ async fn conclude(
             let message = reason.message.clone();
             refused(&txn, ctx, &mut case, operation, reason).await?;
             Ended::Failed(message)
+        }
+        Err(Fault::Unsent(error)) => {
+            tracing::warn!(payment = %operation.payment_id, kind = ?operation.kind, error, "a gateway was not asked");
+            // Tries that do not count cannot make the pauses grow. Time does.
+            let pause = (ctx.now() - operation.created_at).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+            Ended::Unsent(ctx.now() + pause, error)
         }
         Err(Fault::Unknown(error)) => {
             tracing::warn!(payment = %operation.payment_id, kind = ?operation.kind, error, "a gateway left it open");

@@ -207,7 +207,7 @@ pub(super) fn transaction(
         order_number: order.number.clone(),
         return_url: format!("{home}{RETURN}/{}/{}", row.id, journey.secret),
         secret: journey.secret.into(),
-        phone: journey.phone,
+        phone: journey.phone.map(Into::into),
         test_outcome: row.test_outcome,
         begun_at: row.created_at,
     })

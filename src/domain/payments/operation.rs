@@ -198,6 +198,8 @@ pub(super) enum Ended {
     Failed(String),
     /// It is not over: to be tried again then.
     Later(DateTime<Utc>, Option<String>),
+    /// It has certainly not been heard: to be tried then, and this try does not count.
+    Unsent(DateTime<Utc>, String),
 }
 
 /// Writes down what came of an operation, unless that is known already.
@@ -207,16 +209,19 @@ pub(super) async fn end(
     ended: Ended,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    if comes_first(operation.kind) && !matches!(ended, Ended::Later(..)) {
+    if comes_first(operation.kind) && matches!(ended, Ended::Succeeded | Ended::Failed(_)) {
         hurry(txn, operation.payment_id, now).await?;
     }
+    let uncounted = i32::from(matches!(ended, Ended::Unsent(..)));
     let (status, attempt_at, error) = match ended {
         Ended::Succeeded => (OperationStatus::Succeeded, None, None),
         Ended::Failed(error) => (OperationStatus::Failed, None, Some(error)),
         Ended::Later(at, error) => (OperationStatus::Pending, Some(at), error),
+        Ended::Unsent(at, error) => (OperationStatus::Pending, Some(at), Some(error)),
     };
     payment_operation::Entity::update_many()
         .col_expr(Column::Status, status.into())
+        .col_expr(Column::Attempts, Expr::col(Column::Attempts).sub(uncounted))
         .col_expr(Column::AttemptAt, Expr::val(attempt_at))
         .col_expr(Column::Error, Expr::val(error))
         .filter(Column::PaymentId.eq(operation.payment_id))

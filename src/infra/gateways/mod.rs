@@ -7,6 +7,7 @@
 pub mod http;
 pub mod manual;
 mod message;
+pub mod mpesa;
 pub mod oauth;
 pub mod paypal;
 mod registry;
@@ -83,6 +84,17 @@ pub trait PaymentGateway: Send + Sync + fmt::Debug {
     async fn void(&self, key: &str, transaction: &Transaction) -> Result<State, Fault>;
 
     async fn refund(&self, key: &str, transaction: &Transaction, refund: &Refund) -> Result<Return, Fault>;
+
+    /// The same once more by the same key, when it may have been heard the first time. A gateway that does not know keys must
+    /// not be asked twice.
+    async fn refund_again(
+        &self,
+        key: &str,
+        transaction: &Transaction,
+        refund: &Refund,
+    ) -> Result<Return, Fault> {
+        self.refund(key, transaction, refund).await
+    }
 
     /// How a refund stands whose reference is known.
     async fn retrieve_refund(&self, transaction: &Transaction, refund: &Refund) -> Result<Return, Fault>;

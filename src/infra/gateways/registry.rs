@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{PaymentGateway, manual, paypal, test};
+use super::{PaymentGateway, manual, mpesa, paypal, test};
 use crate::entity::payment::PaymentGatewayName;
 use crate::kernel::clock::Clock;
 use crate::kernel::config::Config;
@@ -39,6 +39,10 @@ impl Gateways {
         if let Some(settings) = &config.gateways.paypal {
             let paypal = paypal::Paypal::new(settings, clock)?;
             gateways.add(PaymentGatewayName::Paypal, paypal, true);
+        }
+        if let Some(settings) = &config.gateways.mpesa {
+            let mpesa = mpesa::Mpesa::new(settings, url, Arc::clone(clock))?;
+            gateways.add(PaymentGatewayName::Mpesa, mpesa, true);
         }
         gateways.add(
             PaymentGatewayName::Manual,

@@ -1,7 +1,7 @@
 //! What gateways are told of money, and what they say of it.
 
 use chrono::{DateTime, Utc};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::entity::payment::{PaymentFlow, TestOutcome};
@@ -27,9 +27,17 @@ pub struct Transaction {
     pub order_number: String,
     /// Where a page of the gateway's sends the buyer: an address of ours, which sends him on.
     pub return_url: String,
-    pub phone: Option<String>,
+    /// As the gateway wrote it in [`super::PaymentGateway::phone`]. Not to be logged.
+    pub phone: Option<SecretString>,
     pub test_outcome: Option<TestOutcome>,
     pub begun_at: DateTime<Utc>,
+}
+
+impl Transaction {
+    /// Empty for gateways that call no phones.
+    pub fn phone(&self) -> &str {
+        self.phone.as_ref().map_or("", |phone| phone.expose_secret())
+    }
 }
 
 /// How a transaction stands.
@@ -149,6 +157,8 @@ pub enum ReturnStage {
 pub enum Fault {
     /// It did not answer, or not to the point: it may have done it or not. For the log.
     Unknown(String),
+    /// It has certainly not heard of it, or was too busy to begin: to be asked again, as if for the first time. For the log.
+    Unsent(String),
     /// It has not, and will not however often it is asked.
     Refused(Reason),
 }

@@ -3,4 +3,5 @@
 
 pub(crate) mod interleave;
 pub(crate) mod paypal;
+mod mpesa;
 pub(crate) mod sim;

@@ -38,7 +38,7 @@ const TOKEN: &str = "a guest's token";
 const PAYMENT: &str =
     "id gateway status amount { amount currencyCode } authorizedAmount { amount } capturedAmount { amount }
     refundedAmount { amount } failureCode failureMessage refunds { id status amount { amount } reason }
-    action { ... on RedirectAction { url } } createdAt updatedAt";
+    action { ... on RedirectAction { url } ... on PhonePromptAction { phone expiresAt } } createdAt updatedAt";
 
 pub(crate) fn system(shop: &Shop) -> Context {
     Context::writing(Actor::System, Origin::default(), shop.platform.clone())
