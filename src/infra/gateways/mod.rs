@@ -9,6 +9,7 @@ pub mod manual;
 mod message;
 pub mod oauth;
 mod registry;
+pub mod stripe;
 pub mod test;
 mod transaction;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{PaymentGateway, manual, test};
+use super::{PaymentGateway, manual, stripe, test};
 use crate::entity::payment::PaymentGatewayName;
 use crate::kernel::clock::Clock;
 use crate::kernel::config::Config;
@@ -36,6 +36,9 @@ impl Gateways {
     pub fn of_config(config: &Config, _clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
         let mut gateways = Self::default();
         let url = &config.http.public_url;
+        if let Some(config) = &config.gateways.stripe {
+            gateways.add(PaymentGatewayName::Stripe, stripe::Stripe::new(config)?, true);
+        }
         gateways.add(
             PaymentGatewayName::Manual,
             manual::Manual,
