@@ -37,7 +37,7 @@ const PAYMENT: &str =
     refundedAmount { amount } failureCode failureMessage refunds { id status amount { amount } reason }
     action { ... on RedirectAction { url } } createdAt updatedAt";
 
-fn system(shop: &Shop) -> Context {
+pub(crate) fn system(shop: &Shop) -> Context {
     Context::writing(Actor::System, Origin::default(), shop.platform.clone())
 }
 
@@ -131,12 +131,12 @@ fn why(ctx: &Context) -> Why {
     }
 }
 
-fn token(order: OrderId) -> String {
+pub(crate) fn token(order: OrderId) -> String {
     format!("{TOKEN} {order}")
 }
 
 /// Ends an order as cancelling or expiring does; its payments are stopped.
-async fn end(shop: &Shop, id: OrderId, status: OrderStatus) {
+pub(crate) async fn end(shop: &Shop, id: OrderId, status: OrderStatus) {
     let ctx = system(shop);
     let txn = shop.db().begin().await.unwrap();
     let mut order = OrderInHand::lock(&txn, &ctx, id).await.unwrap().unwrap();
@@ -161,7 +161,7 @@ async fn end(shop: &Shop, id: OrderId, status: OrderStatus) {
 }
 
 /// What the worker does when its time comes, until nothing is due.
-async fn work(shop: &Shop) {
+pub(crate) async fn work(shop: &Shop) {
     for _ in 0..20 {
         if drive_due(&system(shop)).await.unwrap() == 0 {
             return;
@@ -171,7 +171,13 @@ async fn work(shop: &Shop) {
 }
 
 /// Sends a mutation of payments as this caller; its payload.
-async fn send(shop: &Shop, caller: As, field: &str, mut input: Value, guest_token: Option<&str>) -> Value {
+pub(crate) async fn send(
+    shop: &Shop,
+    caller: As,
+    field: &str,
+    mut input: Value,
+    guest_token: Option<&str>,
+) -> Value {
     let kind = format!("{}{}Input", field[..1].to_uppercase(), &field[1..]);
     let fields = if field == "refundCreate" {
         format!("refund {{ id status reason createdAt amount {{ amount }} }} payment {{ {PAYMENT} }}")
@@ -193,7 +199,7 @@ async fn send(shop: &Shop, caller: As, field: &str, mut input: Value, guest_toke
 }
 
 /// Pays as the guest whose order it is.
-async fn pay(shop: &Shop, order: OrderId, mut input: Value) -> Value {
+pub(crate) async fn pay(shop: &Shop, order: OrderId, mut input: Value) -> Value {
     input["orderId"] = json!(order.to_string());
     send(shop, As::Anonymous, "paymentCreate", input, Some(&token(order))).await
 }
@@ -203,7 +209,7 @@ async fn staff(shop: &Shop, field: &str, input: Value) -> Value {
     send(shop, As::Staff, field, input, None).await
 }
 
-fn code(payload: &Value) -> &str {
+pub(crate) fn code(payload: &Value) -> &str {
     payload["userErrors"][0]["code"].as_str().unwrap_or_default()
 }
 
@@ -222,14 +228,14 @@ fn literal(shop: &Shop, id: uuid::Uuid) -> String {
 }
 
 /// What has happened to an order, in its order.
-async fn events(shop: &Shop, order: OrderId) -> Vec<String> {
+pub(crate) async fn events(shop: &Shop, order: OrderId) -> Vec<String> {
     let id = literal(shop, order.0);
     let sql = format!("SELECT type FROM order_event WHERE order_id = {id} ORDER BY seq");
     shop.rows(&sql).await.into_iter().flatten().collect()
 }
 
 /// Where an order stands: its lifecycle, its money, what was paid and what of it went back.
-async fn standing(shop: &Shop, order: OrderId) -> (String, String, i64, i64) {
+pub(crate) async fn standing(shop: &Shop, order: OrderId) -> (String, String, i64, i64) {
     let row = shop_order::Entity::find_by_id(order)
         .one(shop.db().fresh())
         .await
@@ -244,12 +250,12 @@ async fn standing(shop: &Shop, order: OrderId) -> (String, String, i64, i64) {
     )
 }
 
-fn stands(status: &str, payment: &str, paid: i64, refunded: i64) -> (String, String, i64, i64) {
+pub(crate) fn stands(status: &str, payment: &str, paid: i64, refunded: i64) -> (String, String, i64, i64) {
     (status.to_owned(), payment.to_owned(), paid, refunded)
 }
 
 /// The statuses of an order's payments, the first one first.
-async fn statuses(shop: &Shop, order: OrderId) -> Vec<String> {
+pub(crate) async fn statuses(shop: &Shop, order: OrderId) -> Vec<String> {
     let id = literal(shop, order.0);
     let sql = format!("SELECT status FROM payment WHERE order_id = {id} ORDER BY created_at, id");
     shop.rows(&sql).await.into_iter().flatten().collect()
@@ -282,7 +288,7 @@ async fn sell_out(shop: &Shop, order: OrderId) {
 
 /// What holds at any time: orders agree with their payments, payments with their refunds, of two payments one is live at
 /// most, and events have no gap.
-async fn check_books(shop: &Shop) {
+pub(crate) async fn check_books(shop: &Shop) {
     let wrong = [
         "SELECT o.number FROM shop_order o LEFT JOIN payment p ON p.order_id = o.id GROUP BY o.id, o.number, o.paid, o.refunded
          HAVING o.paid <> coalesce(sum(p.captured), 0) OR o.refunded <> coalesce(sum(p.refunded), 0)",
@@ -299,7 +305,7 @@ async fn check_books(shop: &Shop) {
     }
 }
 
-async fn payments(shop: &Shop) -> Vec<payment::Model> {
+pub(crate) async fn payments(shop: &Shop) -> Vec<payment::Model> {
     payment::Entity::find().all(shop.db().fresh()).await.unwrap()
 }
 
