@@ -118,6 +118,8 @@ enum Told {
     Return(RefundId, Return),
     /// There is nothing left to ask for: it is so already, or cannot be any more.
     Nothing,
+    /// It was not asked, because nobody wants it any more.
+    Unwanted,
 }
 
 async fn carry_out(ctx: &Context, operation: &payment_operation::Model) -> Result<()> {
@@ -282,6 +284,7 @@ async fn conclude(
                 ReturnStage::Pending | ReturnStage::Succeeded => Ended::Succeeded,
             }
         }
+        Ok(Told::Unwanted) => Ended::Failed("the payment is being given up".to_owned()),
         Ok(Told::Nothing) => verdict(operation.kind, case.payment()?).unwrap_or_else(|| later(None)),
         Err(Fault::Refused(reason)) => {
             let message = reason.message.clone();
@@ -369,7 +372,8 @@ async fn refused(
     let row = case.payment()?;
     let told = |stage| -> Result<State> { Ok(State::new(money(row, row.amount)?, stage)) };
     match operation.kind {
-        OperationKind::Create => {
+        // What was refused once would be asked for again and again.
+        OperationKind::Create | OperationKind::Complete => {
             let told = told(Stage::Declined(reason))?;
             apply(txn, ctx, case, &told).await
         }
@@ -383,7 +387,7 @@ async fn refused(
             apply_refund(txn, ctx, case, refund.id, &told).await?;
             Ok(())
         }
-        OperationKind::Complete | OperationKind::Capture | OperationKind::Void => {
+        OperationKind::Capture | OperationKind::Void => {
             // It stands otherwise than we think.
             look_soon(ctx, case)?;
             if operation.kind == OperationKind::Void {

@@ -11,6 +11,7 @@ pub mod mpesa;
 pub mod oauth;
 pub mod paypal;
 mod registry;
+pub mod stripe;
 pub mod test;
 mod transaction;
 

@@ -49,10 +49,13 @@ impl Tokens {
             return Ok(kept.token.clone());
         }
         let (token, life) = fetch().await?;
-        let life = TimeDelta::from_std(life).unwrap_or(TimeDelta::zero());
-        *kept = Some(Kept {
+        // One that is good for longer than there are dates is not worth keeping.
+        let until = TimeDelta::from_std(life)
+            .ok()
+            .and_then(|life| now.checked_add_signed(life));
+        *kept = until.map(|until| Kept {
             token: token.clone(),
-            until: now + life,
+            until,
         });
         Ok(token)
     }

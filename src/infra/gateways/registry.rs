@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{PaymentGateway, manual, mpesa, paypal, test};
+use super::{PaymentGateway, manual, mpesa, paypal, stripe, test};
 use crate::entity::payment::PaymentGatewayName;
 use crate::kernel::clock::Clock;
 use crate::kernel::config::Config;
@@ -34,27 +34,27 @@ impl Gateways {
     /// # Errors
     /// A gateway cannot be spoken to as the settings say.
     pub fn of_config(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
+        use PaymentGatewayName as Name;
         let mut gateways = Self::default();
-        let url = &config.http.public_url;
-        if let Some(settings) = &config.gateways.paypal {
-            let paypal = paypal::Paypal::new(settings, clock)?;
-            gateways.add(PaymentGatewayName::Paypal, paypal, true);
-        }
-        if let Some(settings) = &config.gateways.mpesa {
-            let mpesa = mpesa::Mpesa::new(settings, url, Arc::clone(clock))?;
-            gateways.add(PaymentGatewayName::Mpesa, mpesa, true);
-        }
-        gateways.add(
-            PaymentGatewayName::Manual,
-            manual::Manual,
-            config.orders.manual_payments,
-        );
-        gateways.add(
-            PaymentGatewayName::Test,
-            test::Test::new(url),
-            config.orders.test_payments,
-        );
+        let (of, url) = (&config.gateways, &config.http.public_url);
+        gateways.add_set(Name::Stripe, of.stripe.as_ref().map(stripe::Stripe::new))?;
+        gateways.add_set(Name::Paypal, of.paypal.as_ref().map(|of| paypal::Paypal::new(of, clock)))?;
+        gateways.add_set(Name::Mpesa, of.mpesa.as_ref().map(|of| mpesa::Mpesa::new(of, url, clock)))?;
+        gateways.add(Name::Manual, manual::Manual, config.orders.manual_payments);
+        gateways.add(Name::Test, test::Test::new(url), config.orders.test_payments);
         Ok(gateways)
+    }
+
+    /// One that is offered when there are settings for it.
+    fn add_set<G: PaymentGateway + 'static>(
+        &mut self,
+        name: PaymentGatewayName,
+        made: Option<anyhow::Result<G>>,
+    ) -> anyhow::Result<()> {
+        if let Some(gateway) = made {
+            self.add(name, gateway?, true);
+        }
+        Ok(())
     }
 
     fn add(&mut self, name: PaymentGatewayName, gateway: impl PaymentGateway + 'static, offered: bool) {

@@ -1,5 +1,7 @@
 //! What gateways are told of money, and what they say of it.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -92,7 +94,7 @@ pub enum Stage {
 }
 
 /// What a buyer must do next.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Action {
     Redirect {
@@ -107,6 +109,17 @@ pub enum Action {
         phone: String,
         expires_at: DateTime<Utc>,
     },
+}
+
+/// Without what is the buyer's alone: whoever has it can pay in his name.
+impl fmt::Debug for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Redirect { .. } => "Redirect",
+            Self::ClientSecret { .. } => "ClientSecret",
+            Self::PhonePrompt { .. } => "PhonePrompt",
+        })
+    }
 }
 
 /// Why a gateway says no.

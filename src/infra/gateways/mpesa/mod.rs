@@ -57,12 +57,12 @@ pub struct Mpesa {
 impl Mpesa {
     /// # Errors
     /// TLS cannot be set up.
-    pub fn new(config: &MpesaConfig, public_url: &Url, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+    pub fn new(config: &MpesaConfig, public_url: &Url, clock: &Arc<dyn Clock>) -> anyhow::Result<Self> {
         Ok(Self {
-            daraja: Daraja::new(config, Arc::clone(&clock))?,
+            daraja: Daraja::new(config, Arc::clone(clock))?,
             callbacks: Callbacks::new(config, public_url),
             reverses: config.reversal.is_some(),
-            clock,
+            clock: Arc::clone(clock),
         })
     }
 
