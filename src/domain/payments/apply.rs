@@ -63,6 +63,9 @@ pub(super) async fn apply(
 const FEE_IS_TOLD_WITHIN: TimeDelta = TimeDelta::days(3);
 const FEE_PAUSE: TimeDelta = TimeDelta::hours(6);
 
+/// How often it is asked whether a promise still stands.
+const PROMISE_PAUSE: TimeDelta = TimeDelta::hours(12);
+
 /// When to look at a payment again, if at all.
 pub(super) fn next_look(ctx: &Context, row: &payment::Model) -> Option<DateTime<Utc>> {
     let gateway = ctx.platform.gateways.get(row.gateway)?;
@@ -77,8 +80,9 @@ pub(super) fn next_look(ctx: &Context, row: &payment::Model) -> Option<DateTime<
                 && ctx.now() < row.created_at + FEE_IS_TOLD_WITHIN;
             awaited.then(|| ctx.now() + FEE_PAUSE)
         }
-        PaymentStatus::Authorized
-        | PaymentStatus::Failed
+        // Promises end after days, and not every gateway tells.
+        PaymentStatus::Authorized => gateway.pause(0).map(|_| ctx.now() + PROMISE_PAUSE),
+        PaymentStatus::Failed
         | PaymentStatus::Voided
         | PaymentStatus::Expired
         | PaymentStatus::RequiresReview => None,

@@ -187,10 +187,7 @@ async fn ask(
             Ok(Told::Nothing)
         }
         // Whoever ended the order meanwhile wants no money for it.
-        OperationKind::Complete if stopped().await? => Err(Fault::Refused(Reason::new(
-            "given_up",
-            "the payment is being given up",
-        ))),
+        OperationKind::Complete if stopped().await? => Ok(Told::Unwanted),
         OperationKind::Complete => {
             let completed = gateway.complete(&key, &transaction);
             patiently(completed).await.map(Told::State)

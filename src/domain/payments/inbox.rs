@@ -264,7 +264,7 @@ async fn outcome(
 
 fn left_open(payment: PaymentId, fault: Fault) -> Outcome {
     match fault {
-        Fault::Unknown(why) => Outcome::Open(Some(payment), why),
+        Fault::Unknown(why) | Fault::Unsent(why) => Outcome::Open(Some(payment), why),
         Fault::Refused(reason) => Outcome::Ignored(format!("the gateway refused: {}", reason.code)),
     }
 }

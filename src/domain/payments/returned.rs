@@ -117,6 +117,10 @@ pub(super) async fn returned_elsewhere(
         return Ok(());
     }
     let amount = missing.min(row.captured - row.refunded);
+    // Some gateways count what they released among what went back.
+    if amount <= 0 {
+        return Ok(());
+    }
     let refund = refund::Model {
         id: RefundId::new(),
         payment_id: row.id,

@@ -38,8 +38,14 @@ impl Gateways {
         let mut gateways = Self::default();
         let (of, url) = (&config.gateways, &config.http.public_url);
         gateways.add_set(Name::Stripe, of.stripe.as_ref().map(stripe::Stripe::new))?;
-        gateways.add_set(Name::Paypal, of.paypal.as_ref().map(|of| paypal::Paypal::new(of, clock)))?;
-        gateways.add_set(Name::Mpesa, of.mpesa.as_ref().map(|of| mpesa::Mpesa::new(of, url, clock)))?;
+        gateways.add_set(
+            Name::Paypal,
+            of.paypal.as_ref().map(|of| paypal::Paypal::new(of, clock)),
+        )?;
+        gateways.add_set(
+            Name::Mpesa,
+            of.mpesa.as_ref().map(|of| mpesa::Mpesa::new(of, url, clock)),
+        )?;
         gateways.add(Name::Manual, manual::Manual, config.orders.manual_payments);
         gateways.add(Name::Test, test::Test::new(url), config.orders.test_payments);
         Ok(gateways)

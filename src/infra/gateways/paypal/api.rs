@@ -45,7 +45,7 @@ impl From<Miss> for No {
 impl From<Fault> for No {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Unknown(why) => Self::Unknown(why),
+            Fault::Unknown(why) | Fault::Unsent(why) => Self::Unknown(why),
             Fault::Refused(reason) => Self::Unknown(reason.message),
         }
     }
