@@ -5,3 +5,4 @@
 
 mod balance;
 pub mod book;
+pub mod booked;

@@ -129,7 +129,7 @@ async fn carry_out(ctx: &Context, operation: &payment_operation::Model) -> Resul
 }
 
 /// Asks within reason.
-async fn patiently<T>(asked: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+pub(super) async fn patiently<T>(asked: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     match tokio::time::timeout(PATIENCE, asked).await {
         Ok(answer) => answer,
         Err(_) => Err(Fault::Unknown(format!(

@@ -16,6 +16,7 @@ pub mod hand;
 mod hear;
 mod operation;
 pub mod page;
+pub mod reconcile;
 pub mod refund;
 mod returned;
 pub mod stop;
