@@ -4,5 +4,6 @@
 //! the order, and the saving of payments what became of those. Nobody else writes either, and so nobody can forget to.
 
 mod balance;
+pub mod balances;
 pub mod book;
 pub mod booked;

@@ -1,5 +1,6 @@
 //! The ledger: that it agrees with orders and payments whatever happens to them, and what is read from it.
 
+mod balances;
 mod booking;
 mod random;
 mod reconcile;
