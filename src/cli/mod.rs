@@ -15,6 +15,7 @@ pub mod export;
 pub mod health;
 pub mod import;
 mod migrate;
+mod payments;
 mod schema;
 mod serve;
 mod user;
@@ -53,6 +54,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Ask the server that listens on `SOUK_LISTEN` whether it is ready.
     Health,
+    /// Compare payments with gateways and the ledger.
+    Payments(payments::PaymentsArgs),
     /// Print the GraphQL schema, sorted.
     Schema,
     /// Open accounts, list them, change their roles.
@@ -89,6 +92,7 @@ fn with_settings(command: Command) -> anyhow::Result<ExitCode> {
             Command::Import(args) => import::run(args, config).await,
             Command::Export(args) => export::run(args, config).await,
             Command::Health => health::run(config.http.listen).await,
+            Command::Payments(args) => payments::run(args, config).await,
             Command::User(args) => user::run(args, config).await,
             Command::Schema => schema::run(),
         }

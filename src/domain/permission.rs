@@ -24,6 +24,8 @@ pub enum Permission {
     ReadUsers,
     WriteRoles,
     ReadAudit,
+    /// See what the shop has earned, owes and is owed.
+    ReadLedger,
 }
 
 impl Permission {
@@ -37,6 +39,7 @@ impl Permission {
             | Self::ReadOrders
             | Self::WriteOrders
             | Self::WritePayments
+            | Self::ReadLedger
             | Self::ReadUsers => Role::Staff,
             Self::WriteRoles | Self::ReadAudit => Role::Admin,
         }

@@ -11,6 +11,7 @@ pub mod gateway_event;
 pub mod idempotency_key;
 pub mod inventory_level;
 pub mod inventory_movement;
+pub mod ledger_transfer;
 pub mod order_event;
 pub mod order_line;
 pub mod payment;

@@ -7,6 +7,7 @@ use super::audit::AuditQuery;
 use super::carts::{CartsMutation, CartsQuery};
 use super::catalog::{CatalogMutation, CatalogQuery};
 use super::inventory::InventoryMutation;
+use super::ledger::LedgerQuery;
 use super::limits::Limits;
 use super::node::NodeQuery;
 use super::orders::{OrdersMutation, OrdersQuery, OrdersSubscription};
@@ -27,6 +28,7 @@ pub struct Query(
     CatalogQuery,
     CartsQuery,
     OrdersQuery,
+    LedgerQuery,
 );
 
 /// Everything that can be changed.

@@ -94,6 +94,9 @@ ids! {
     FulfillmentId = "fulfillment";
     PaymentId = "payment";
     RefundId = "refund";
+    LedgerTransferId = "transfer";
+    /// What happened, and moved money between accounts.
+    LedgerBookingId = "booking";
 }
 
 impl CartId {

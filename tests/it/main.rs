@@ -32,6 +32,7 @@ mod harness;
 mod house;
 mod http;
 mod inventory;
+mod ledger;
 mod migrations;
 mod orders;
 mod payments;

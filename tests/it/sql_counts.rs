@@ -216,12 +216,12 @@ async fn cost(shop: &Shop, caller: As, query: &str, variables: &Value) -> u64 {
 /// What the mutations of an order cost, and reading all of it.
 const ORDER_LEDGER: [(&str, u64); 7] = [
     ("orderPlace", 17),
-    ("paymentCreate", 27),
+    ("paymentCreate", 30),
     ("fulfillmentCreate", 16),
     ("fulfillmentDeliver", 10),
-    ("refundCreate", 31),
+    ("refundCreate", 34),
     ("order", 10),
-    ("orderCancel", 30),
+    ("orderCancel", 34),
 ];
 
 /// Of two orders for one of each of these variants: one is sent, the other cancelled.

@@ -12,6 +12,7 @@ use sea_orm::{
 
 use super::state::{self, Standing};
 use crate::domain::context::Context;
+use crate::domain::ledger::book;
 use crate::entity::order_event::OrderEventType;
 use crate::entity::shop_order::{OrderStatus, PaymentProgress};
 use crate::entity::{order_event, order_line, shop_order};
@@ -130,8 +131,9 @@ impl OrderInHand {
         Ok(())
     }
 
-    /// Stores all changes and events. The order as it is now.
+    /// Stores all changes and events, and books what they are worth. The order as it is now.
     pub async fn save(mut self, txn: &DatabaseTransaction) -> Result<shop_order::Model> {
+        let before = self.stored.as_ref().map(|(row, _)| row.status);
         match self.stored.take() {
             None => self.insert(txn).await?,
             Some((row, lines)) => self.update(txn, &row, &lines).await?,
@@ -142,6 +144,7 @@ impl OrderInHand {
                 .exec_without_returning(txn)
                 .await?;
         }
+        book::order(txn, &self.row, before, self.now).await?;
         Ok(self.row)
     }
 

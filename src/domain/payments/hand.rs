@@ -8,12 +8,13 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 
 use crate::domain::context::Context;
+use crate::domain::ledger::book::{self, Returned};
 use crate::domain::orders::change::OrderInHand;
 use crate::entity::payment::PaymentStatus;
 use crate::entity::{payment, shop_order};
 use crate::infra::gateways::{Action, Transaction};
 use crate::kernel::error::{Error, Result};
-use crate::kernel::id::{OrderId, PaymentId};
+use crate::kernel::id::{OrderId, PaymentId, RefundId};
 use crate::kernel::money::{Currency, Money};
 
 /// Where buyers come back from pages of gateways, below the shop's own address.
@@ -24,6 +25,8 @@ pub const RETURN: &str = "/payments/return";
 pub(super) struct Payments {
     rows: Vec<payment::Model>,
     stored: Vec<payment::Model>,
+    /// What of which went back, or came again.
+    returned: Vec<(PaymentId, Returned)>,
 }
 
 impl Payments {
@@ -39,6 +42,7 @@ impl Payments {
         Ok(Self {
             stored: rows.clone(),
             rows,
+            returned: Vec::new(),
         })
     }
 
@@ -52,6 +56,14 @@ impl Payments {
 
     pub(super) fn change(&mut self, id: PaymentId) -> Result<&mut payment::Model> {
         self.rows.iter_mut().find(|row| row.id == id).ok_or_else(vanished)
+    }
+
+    /// Counts what went back of a payment by a refund, or came again when it is negative. No other way changes it: the
+    /// ledger wants to know of each.
+    pub(super) fn give_back(&mut self, id: PaymentId, refund: RefundId, amount: i64) -> Result<()> {
+        self.change(id)?.refunded += amount;
+        self.returned.push((id, Returned { refund, amount }));
+        Ok(())
     }
 
     /// Whether another payment of the order than this one is under way or has taken money.
@@ -75,10 +87,19 @@ impl Payments {
         self.rows.iter().map(kept).sum::<i64>() >= order.total
     }
 
-    pub(super) async fn save(self, txn: &DatabaseTransaction, now: DateTime<Utc>) -> Result<()> {
+    /// Stores what has changed, and books it. `order` has been stored before.
+    async fn save(
+        self,
+        txn: &DatabaseTransaction,
+        order: &shop_order::Model,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
         for (mut row, stored) in self.rows.into_iter().zip(self.stored) {
             if row != stored {
                 row.updated_at = now;
+                let of_this = self.returned.iter().filter(|(id, _)| *id == row.id);
+                let returned: Vec<Returned> = of_this.map(|(_, returned)| *returned).collect();
+                book::payment(txn, order, &stored, &row, &returned, now).await?;
                 let row = row.into_active_model().reset_all();
                 payment::Entity::update(row).exec(txn).await?;
             }
@@ -121,9 +142,8 @@ impl Case {
     }
 
     pub(super) async fn save(self, txn: &DatabaseTransaction, now: DateTime<Utc>) -> Result<()> {
-        self.payments.save(txn, now).await?;
-        self.order.save(txn).await?;
-        Ok(())
+        let order = self.order.save(txn).await?;
+        self.payments.save(txn, &order, now).await
     }
 }
 

@@ -18,6 +18,7 @@ mod hear;
 pub mod inbox;
 mod operation;
 pub mod page;
+pub mod reconcile;
 pub mod refund;
 mod returned;
 pub mod stop;

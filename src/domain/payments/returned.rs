@@ -45,7 +45,7 @@ pub(super) async fn apply_refund(
             ReturnStage::Pending => false,
             ReturnStage::Succeeded => {
                 row.status = RefundStatus::Succeeded;
-                refunded(&mut case.payments, case.id, row.amount)?;
+                refunded(&mut case.payments, case.id, &row)?;
                 case.payments.count_into(&mut case.order);
                 let event = OrderEventType::Refunded;
                 case.order.happened(event, "Money has gone back.");
@@ -84,8 +84,8 @@ async fn came_back(
     case: &mut Case,
     mut row: refund::Model,
 ) -> Result<()> {
+    case.payments.give_back(case.id, row.id, -row.amount)?;
     let payment = case.payments.change(case.id)?;
-    payment.refunded -= row.amount;
     // Another payment may be live by now, and of two none can be: people sort it out.
     payment.status = PaymentStatus::RequiresReview;
     case.payments.count_into(&mut case.order);
@@ -131,10 +131,10 @@ pub(super) async fn returned_elsewhere(
         created_at: ctx.now(),
         updated_at: ctx.now(),
     };
-    refund::Entity::insert(refund.into_active_model())
+    refund::Entity::insert(refund.clone().into_active_model())
         .exec_without_returning(txn)
         .await?;
-    refunded(&mut case.payments, case.id, amount)?;
+    refunded(&mut case.payments, case.id, &refund)?;
     case.payments.count_into(&mut case.order);
     case.order
         .happened(OrderEventType::Refunded, "Money has gone back.");
@@ -148,9 +148,9 @@ fn has_ended(order: &OrderInHand) -> bool {
     }
 }
 
-fn refunded(payments: &mut Payments, id: PaymentId, amount: i64) -> Result<()> {
+fn refunded(payments: &mut Payments, id: PaymentId, refund: &refund::Model) -> Result<()> {
+    payments.give_back(id, refund.id, refund.amount)?;
     let row = payments.change(id)?;
-    row.refunded += amount;
     if row.refunded >= row.captured {
         row.status = PaymentStatus::Refunded;
     } else if row.status != PaymentStatus::RequiresReview {

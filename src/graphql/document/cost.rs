@@ -40,7 +40,13 @@ const READ_ALONE: [(&str, &str); 2] = [("Order", "events"), ("User", "orders")];
 const LARGEST_PAGE: u64 = 2_048;
 
 /// Lists that are never longer than this.
-const SHORT_LISTS: [(&str, u64); 3] = [("options", 3), ("selectedOptions", 3), ("ancestors", 10)];
+const SHORT_LISTS: [(&str, u64); 4] = [
+    ("options", 3),
+    ("selectedOptions", 3),
+    ("ancestors", 10),
+    // A quarter of a year of each account there can be, in the one currency that most shops have.
+    ("ledgerBalances", 1_500),
+];
 
 /// # Errors
 /// `MAX_COST_EXCEEDED`, with what it would cost and what it may.

@@ -6,4 +6,4 @@ mod payloads;
 mod types;
 
 pub use mutation::PaymentsMutation;
-pub use types::{Payment, PaymentGateway, Refund};
+pub use types::{Payment, PaymentGateway, PaymentGatewayName, Refund};

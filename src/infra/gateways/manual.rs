@@ -36,6 +36,10 @@ impl PaymentGateway for Manual {
         }
     }
 
+    fn remembers(&self) -> bool {
+        false
+    }
+
     fn pause(&self, _: u32) -> Option<Duration> {
         None
     }

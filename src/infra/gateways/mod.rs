@@ -64,6 +64,12 @@ pub trait PaymentGateway: Send + Sync + fmt::Debug {
         Ok(None)
     }
 
+    /// Whether it knows of itself what it has taken, so that ours can be compared with it. One that repeats what it is told
+    /// does not.
+    fn remembers(&self) -> bool {
+        true
+    }
+
     /// How long to wait before a transaction is looked at again that has been looked at so often; None where a gateway
     /// knows nothing that it has not been told by us.
     fn pause(&self, looks: u32) -> Option<Duration>;

@@ -80,6 +80,10 @@ impl PaymentGateway for Test {
         }
     }
 
+    fn remembers(&self) -> bool {
+        false
+    }
+
     fn pause(&self, looks: u32) -> Option<Duration> {
         Some(growing(looks))
     }

@@ -13,6 +13,11 @@ pub(super) const ROOTS: &[(&str, &str, &str)] = &[
     ("Query.cart", "guest", "(id: \"@GuestCart\")"),
     ("Query.categories", "", ""),
     ("Query.category", "", "(by: {id: \"@Category\"})"),
+    (
+        "Query.ledgerBalances",
+        "",
+        "(from: \"2026-02-01\", to: \"2026-04-01\")",
+    ),
     ("Query.me", "", ""),
     ("Query.node", "AuditRecord", "(id: \"@AuditRecord\")"),
     ("Query.node", "Cart", "(id: \"@Cart\")"),

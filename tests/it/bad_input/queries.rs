@@ -68,6 +68,13 @@ pub(super) fn operations() -> Vec<Operation> {
             rows: [pages(), records()].into_iter().flatten().collect(),
         },
         Operation {
+            field: "Query.ledgerBalances",
+            answered_at: &["ledgerBalances"],
+            document: "query($from: Date!, $to: Date!) { ledgerBalances(from: $from, to: $to) { day } }",
+            variables: json!({"from": "2026-01-01", "to": "2026-04-02"}),
+            rows: days(),
+        },
+        Operation {
             field: "Category.products",
             answered_at: &["category", "products"],
             document: "query($filter: ProductFilter, $sort: ProductSort, $first: Int, $after: String, $last: Int, $before: String) {
@@ -91,6 +98,36 @@ pub(super) fn operations() -> Vec<Operation> {
             rows: plain_lists(251),
         },
     ]
+}
+
+fn days() -> Vec<Row> {
+    let mut rows = vec![
+        row("to", "2025-12-31", BadArgument),
+        row("to", "2026-04-03", BadArgument),
+        row("from", "2025-12-31", BadArgumentAt("to")),
+        row("from", "0000-01-01", BadArgumentAt("to")),
+        row("to", "9999-12-31", BadArgument),
+    ];
+    for path in ["from", "to"] {
+        for value in [
+            json!(MISSING),
+            Value::Null,
+            json!(true),
+            json!(20_260_301),
+            json!(["2026-03-01"]),
+            json!(""),
+            json!("today"),
+            json!("2026-3-1"),
+            json!("2026-02-30"),
+            json!("2026-02-10T00:00:00Z"),
+            json!(" 2026-02-10"),
+            json!("+12026-02-10"),
+            json!("20260210"),
+        ] {
+            rows.push(row(path, value, WrongType));
+        }
+    }
+    rows
 }
 
 fn ids(path: &'static str) -> Vec<Row> {

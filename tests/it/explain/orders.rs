@@ -17,7 +17,7 @@ use crate::support::buyer::PAY;
 use crate::support::{As, Kind, Shop, product};
 
 /// What belongs to orders, of which there is ever more.
-const LARGE: [&str; 11] = [
+const LARGE: [&str; 12] = [
     "cart",
     "cart_line",
     "shop_order",
@@ -28,6 +28,7 @@ const LARGE: [&str; 11] = [
     "payment",
     "payment_operation",
     "refund",
+    "ledger_transfer",
     "idempotency_key",
 ];
 

@@ -26,6 +26,7 @@ const ROOMS: &[&str] = &[
     "catalog",
     "inventory",
     "carts",
+    "ledger",
     "orders",
     "payments",
     "checkout",

@@ -30,6 +30,7 @@ use souk::kernel::actor::{Actor, Origin, Role};
 use souk::kernel::address::PostalAddress;
 use souk::kernel::id::{OrderId, OrderLineId, ProductVariantId, UserId};
 
+use crate::support::books::ledger;
 use crate::support::{As, Kind, Shop, product, user_of};
 
 /// What guests' orders are opened with.
@@ -307,6 +308,7 @@ pub(crate) async fn check_books(shop: &Shop) {
     for sql in wrong {
         assert_eq!(shop.rows(sql).await, Vec::<Vec<String>>::new(), "{sql}");
     }
+    ledger(shop.db()).await;
 }
 
 pub(crate) async fn payments(shop: &Shop) -> Vec<payment::Model> {

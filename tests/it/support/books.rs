@@ -2,6 +2,11 @@
 
 use souk::infra::db::Db;
 
+/// The ledger, an entry for each side of a transfer: debits are more than nothing, credits less.
+const ENTRY: &str = "WITH entry AS (
+    SELECT booking, kind, debit AS account, currency, amount, order_id, payment_id, refund_id FROM ledger_transfer UNION ALL
+    SELECT booking, kind, credit, currency, -amount, order_id, payment_id, refund_id FROM ledger_transfer) ";
+
 use super::database::rows;
 
 /// Each finds what must not be there, and says so.
@@ -78,11 +83,91 @@ const BOOKS: &[(&str, &str)] = &[
     ),
 ];
 
+/// The same of the ledger's entries.
+const LEDGER: &[(&str, &str)] = &[
+    (
+        "what is booked sums to nothing",
+        "SELECT currency FROM entry GROUP BY booking, currency HAVING sum(amount) <> 0",
+    ),
+    (
+        "all accounts sum to nothing",
+        "SELECT currency FROM entry GROUP BY currency HAVING sum(amount) <> 0",
+    ),
+    (
+        "clearing is what was captured, less what went back and fees",
+        "SELECT account, currency, CAST(sum(amount) AS text) FROM (
+            SELECT account, currency, amount FROM entry WHERE account LIKE 'clearing:%' UNION ALL
+            SELECT 'clearing:' || gateway, currency, refunded - captured FROM payment UNION ALL
+            SELECT 'clearing:' || gateway, fee_currency, fee FROM payment WHERE fee IS NOT NULL) x
+         GROUP BY account, currency HAVING sum(amount) <> 0",
+    ),
+    (
+        "fees are what payments say",
+        "SELECT CAST(p.id AS text) FROM payment p LEFT JOIN entry e ON e.payment_id = p.id AND e.account = 'fees:' || p.gateway
+         AND e.currency = p.fee_currency GROUP BY p.id, p.fee HAVING coalesce(sum(e.amount), 0) <> coalesce(p.fee, 0)",
+    ),
+    (
+        "an order that stands has sold what it costs, and no other has",
+        "SELECT o.number FROM shop_order o LEFT JOIN entry e ON e.order_id = o.id AND e.account IN ('revenue', 'shipping', 'tax')
+         GROUP BY o.number, o.status, o.total HAVING coalesce(-sum(e.amount), 0)
+            <> CASE WHEN o.status IN ('CONFIRMED', 'COMPLETED') THEN o.total ELSE 0 END",
+    ),
+    (
+        "revenue, shipping and tax of an order that stands are its own",
+        "SELECT o.number FROM shop_order o LEFT JOIN entry e ON e.order_id = o.id
+         WHERE o.status IN ('CONFIRMED', 'COMPLETED') GROUP BY o.number, o.tax_total, o.shipping_total
+         HAVING coalesce(sum(CASE WHEN e.account = 'tax' THEN -e.amount END), 0) <> o.tax_total
+             OR coalesce(sum(CASE WHEN e.account = 'shipping' THEN -e.amount END), 0) <> o.shipping_total",
+    ),
+    (
+        "rounding is what of a payment is kept above the price",
+        "SELECT CAST(p.id AS text) FROM payment p LEFT JOIN entry e ON e.payment_id = p.id AND e.account = 'rounding'
+         GROUP BY p.id, p.captured, p.refunded, p.amount, p.rounding HAVING coalesce(-sum(e.amount), 0)
+            <> CASE WHEN p.captured - p.refunded > p.amount - p.rounding
+                    THEN p.captured - p.refunded - p.amount + p.rounding ELSE 0 END",
+    ),
+    (
+        "what is owed and what was given back is the price less what is kept for it",
+        "SELECT o.number FROM shop_order o
+         LEFT JOIN (SELECT order_id, sum(amount) AS owed FROM entry WHERE account IN ('receivable', 'refunds') GROUP BY order_id) e
+              ON e.order_id = o.id
+         LEFT JOIN (SELECT order_id, sum(CASE WHEN captured - refunded > amount - rounding THEN amount - rounding
+                                              ELSE captured - refunded END) AS kept FROM payment GROUP BY order_id) p
+              ON p.order_id = o.id
+         WHERE coalesce(e.owed, 0)
+            <> CASE WHEN o.status IN ('CONFIRMED', 'COMPLETED') THEN o.total ELSE 0 END - coalesce(p.kept, 0)",
+    ),
+    (
+        "only of orders that stand something was given back, and never less than nothing",
+        "SELECT o.number FROM shop_order o JOIN entry e ON e.order_id = o.id AND e.account = 'refunds'
+         GROUP BY o.number, o.status
+         HAVING sum(e.amount) < 0 OR sum(e.amount) > 0 AND o.status NOT IN ('CONFIRMED', 'COMPLETED')",
+    ),
+    (
+        "an order that has ended and given all back owes and is owed nothing",
+        "SELECT o.number, e.account FROM shop_order o JOIN entry e ON e.order_id = o.id
+         WHERE o.status IN ('CANCELLED', 'EXPIRED') AND o.paid = o.refunded AND substr(e.account, 1, 5) NOT IN ('fees:', 'clear')
+         GROUP BY o.number, e.account HAVING sum(e.amount) <> 0",
+    ),
+];
+
 /// # Panics
 /// When the books do not balance.
 pub(crate) async fn balance(db: &Db) {
     for (what, sql) in BOOKS {
         let wrong = rows(db, sql).await;
+        assert!(wrong.is_empty(), "it does not hold that {what}: {wrong:?}");
+    }
+    ledger(db).await;
+}
+
+/// The part of it that is about money.
+///
+/// # Panics
+/// When the ledger does not agree with orders and payments.
+pub(crate) async fn ledger(db: &Db) {
+    for (what, sql) in LEDGER {
+        let wrong = rows(db, &format!("{ENTRY}{sql}")).await;
         assert!(wrong.is_empty(), "it does not hold that {what}: {wrong:?}");
     }
 }

@@ -15,7 +15,7 @@
 //! SQLite needs nothing. For PostgreSQL the tests start a server of their own when its programs are
 //! installed; see [`cluster`].
 
-mod books;
+pub(crate) mod books;
 pub(crate) mod buyer;
 mod cluster;
 mod database;

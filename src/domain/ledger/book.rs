@@ -1,0 +1,253 @@
+//! Booking: what became of an order or a payment, compared with what it was.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{DatabaseTransaction, EntityTrait as _, IntoActiveModel as _};
+
+use super::balance::{of_order, of_refund};
+use crate::entity::ledger_transfer::{self, Account, LedgerKind};
+use crate::entity::payment;
+use crate::entity::shop_order::{self, OrderStatus};
+use crate::kernel::error::{Error, Result};
+use crate::kernel::id::{LedgerBookingId, LedgerTransferId, RefundId};
+
+/// Money of a payment that went back, or that came again when it is negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Returned {
+    pub refund: RefundId,
+    pub amount: i64,
+}
+
+/// Books what became of an order whose status was `before`; None for one that is new.
+///
+/// # Errors
+/// It has been booked before, or the database does not answer.
+pub async fn order(
+    txn: &DatabaseTransaction,
+    order: &shop_order::Model,
+    before: Option<OrderStatus>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    match (before.is_some_and(stands), stands(order.status)) {
+        (false, true) => sale(txn, order, now).await,
+        (true, false) => sale_undone(txn, order, now).await,
+        (false, false) | (true, true) => Ok(()),
+    }
+}
+
+/// Whether the buyer owes what the order costs.
+pub(super) fn stands(status: OrderStatus) -> bool {
+    match status {
+        OrderStatus::Confirmed | OrderStatus::Completed => true,
+        OrderStatus::PendingPayment | OrderStatus::Cancelled | OrderStatus::Expired => false,
+    }
+}
+
+async fn sale(txn: &DatabaseTransaction, order: &shop_order::Model, now: DateTime<Utc>) -> Result<()> {
+    let mut booking = Booking::new(LedgerKind::Sale, order, now);
+    for (account, amount) in [
+        (Account::Revenue, order.subtotal - order.discount_total),
+        (Account::Shipping, order.shipping_total),
+        (Account::Tax, order.tax_total),
+    ] {
+        booking.transfer(Account::Receivable, account, amount);
+    }
+    booking.write(txn).await
+}
+
+/// Whatever the sale left on accounts goes back to where it came from, and so does what was given back for it: nothing
+/// was sold, and what the buyer has paid is his.
+async fn sale_undone(txn: &DatabaseTransaction, order: &shop_order::Model, now: DateTime<Utc>) -> Result<()> {
+    let balances = of_order(txn, order.id).await?;
+    let mut booking = Booking::new(LedgerKind::SaleUndone, order, now);
+    for account in [
+        Account::Revenue,
+        Account::Shipping,
+        Account::Tax,
+        Account::Refunds,
+    ] {
+        let left = balances.get(&account).copied().unwrap_or_default();
+        booking.transfer(Account::Receivable, account, left);
+    }
+    booking.write(txn).await
+}
+
+/// Books what became of a payment. `order` is as it is now, and booked already.
+///
+/// # Errors
+/// What went back is not what the refunds say, something has been booked before, or the database does not answer.
+pub async fn payment(
+    txn: &DatabaseTransaction,
+    order: &shop_order::Model,
+    before: &payment::Model,
+    after: &payment::Model,
+    returned: &[Returned],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let mut row = payment::Model {
+        captured: after.captured,
+        ..before.clone()
+    };
+    let clearing = Account::Clearing(row.gateway);
+    let mut capture = Booking::of(LedgerKind::Capture, order, &row, now);
+    let above = rounding(&row) - rounding(before);
+    capture.transfer(
+        clearing,
+        Account::Receivable,
+        row.captured - before.captured - above,
+    );
+    capture.transfer(clearing, Account::Rounding, above);
+    capture.write(txn).await?;
+    for returned in returned {
+        let stood = rounding(&row);
+        row.refunded += returned.amount;
+        let above = stood - rounding(&row);
+        let moved = Moved {
+            above,
+            price: returned.amount - above,
+        };
+        refund(txn, order, &row, returned.refund, moved, now).await?;
+    }
+    if row.refunded != after.refunded {
+        let id = row.id;
+        let error = anyhow::anyhow!("money of the payment {id} went back of which no refund knows");
+        return Err(Error::internal(error));
+    }
+    if let (None, Some(fee), Some(currency)) = (before.fee, after.fee, &after.fee_currency) {
+        let mut booking = Booking::of(LedgerKind::Fee, order, &row, now);
+        // Not always that of the payment: gateways pay out in one of their own.
+        booking.currency.clone_from(currency);
+        booking.transfer(Account::Fees(row.gateway), clearing, fee);
+        booking.write(txn).await?;
+    }
+    Ok(())
+}
+
+/// What of a payment is here above the price of its order, which a gateway that takes whole units alone has rounded up.
+pub fn rounding(row: &payment::Model) -> i64 {
+    let price = row.amount - row.rounding;
+    (row.captured - row.refunded - price).max(0)
+}
+
+/// What went back, or came again when both are negative: of what was paid above the price, and of the price.
+#[derive(Clone, Copy, Debug)]
+struct Moved {
+    above: i64,
+    price: i64,
+}
+
+/// What goes back of an order that stands is what the shop lost by it, unless the buyer had paid more than he owed, by two
+/// payments for one order. Of an order that has ended, or that was never confirmed, all of it is the buyer's.
+async fn refund(
+    txn: &DatabaseTransaction,
+    order: &shop_order::Model,
+    row: &payment::Model,
+    id: RefundId,
+    Moved { above, price }: Moved,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let kind = if above + price < 0 {
+        LedgerKind::RefundReturned
+    } else {
+        LedgerKind::Refund
+    };
+    let owed = if !stands(order.status) {
+        price
+    } else if kind == LedgerKind::Refund {
+        let receivable = of_order(txn, order.id).await?.get(&Account::Receivable).copied();
+        price.min(-receivable.unwrap_or_default()).max(0)
+    } else {
+        // As much as had gone to the buyer as his own.
+        let receivable = of_refund(txn, id).await?.get(&Account::Receivable).copied();
+        price.max(-receivable.unwrap_or_default()).min(0)
+    };
+    let mut booking = Booking::of(kind, order, row, now);
+    booking.refund = Some(id);
+    let clearing = Account::Clearing(row.gateway);
+    booking.transfer(Account::Receivable, clearing, owed);
+    booking.transfer(Account::Refunds, clearing, price - owed);
+    booking.transfer(Account::Rounding, clearing, above);
+    booking.write(txn).await
+}
+
+/// What one event moves.
+#[derive(Debug)]
+struct Booking<'a> {
+    kind: LedgerKind,
+    order: &'a shop_order::Model,
+    payment: Option<&'a payment::Model>,
+    refund: Option<RefundId>,
+    currency: String,
+    now: DateTime<Utc>,
+    transfers: Vec<(Account, Account, i64)>,
+}
+
+impl<'a> Booking<'a> {
+    fn new(kind: LedgerKind, order: &'a shop_order::Model, now: DateTime<Utc>) -> Self {
+        Self {
+            kind,
+            order,
+            payment: None,
+            refund: None,
+            currency: order.currency.clone(),
+            now,
+            transfers: Vec::new(),
+        }
+    }
+
+    fn of(
+        kind: LedgerKind,
+        order: &'a shop_order::Model,
+        row: &'a payment::Model,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            payment: Some(row),
+            currency: row.currency.clone(),
+            ..Self::new(kind, order, now)
+        }
+    }
+
+    /// Nothing moves nothing, and less than nothing moves the other way.
+    fn transfer(&mut self, debit: Account, credit: Account, amount: i64) {
+        match amount {
+            0 => {}
+            1.. => self.transfers.push((debit, credit, amount)),
+            _ => self.transfers.push((credit, debit, amount.saturating_neg())),
+        }
+    }
+
+    async fn write(self, txn: &DatabaseTransaction) -> Result<()> {
+        if self.transfers.is_empty() {
+            return Ok(());
+        }
+        let booking = LedgerBookingId::new();
+        let payment = self.payment.map(|row| row.id);
+        let subject = match (self.refund, payment) {
+            (Some(refund), _) => refund.0,
+            (None, Some(payment)) => payment.0,
+            (None, None) => self.order.id.0,
+        };
+        let rows = self.transfers.into_iter().map(|(debit, credit, amount)| {
+            let row = ledger_transfer::Model {
+                id: LedgerTransferId::new(),
+                booking,
+                kind: self.kind,
+                debit,
+                credit,
+                currency: self.currency.clone(),
+                amount,
+                order_id: self.order.id,
+                payment_id: payment,
+                refund_id: self.refund,
+                subject,
+                day: self.now.date_naive(),
+                booked_at: self.now,
+            };
+            row.into_active_model()
+        });
+        ledger_transfer::Entity::insert_many(rows)
+            .exec_without_returning(txn)
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,6 @@
+//! The ledger, for staff.
+
+mod query;
+mod types;
+
+pub use query::LedgerQuery;
