@@ -260,7 +260,7 @@ impl PaymentGateway for Wild {
 
     async fn retrieve_refund(&self, transaction: &Transaction, refund: &Refund) -> Result<Return, Fault> {
         let mind = self.asked()?;
-        drop(Self::answer(mind, ())?);
+        Self::answer(mind, ())?;
         self.told(transaction, refund)
     }
 }
