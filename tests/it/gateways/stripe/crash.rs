@@ -9,7 +9,7 @@ use souk::kernel::clock::{Clock as _, SystemClock};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use super::{Stripe, Till, settings};
+use super::{Stripe, Till, message, settings};
 use crate::gateways::sim::{Mishap, Sim};
 use crate::payments::{events, standing, stands};
 use crate::support::buyer::{GuestOrder, PAY};
@@ -24,6 +24,9 @@ const REFUND: &str = "mutation($input: RefundCreateInput!) { refundCreate(input:
 /// Longer than it takes to kill somebody.
 const LONG: Duration = Duration::from_secs(6);
 
+/// Shorter than it takes to wait for somebody else's minute to be over.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// A server that can be killed, a Stripe that cannot, and the database that they have in common with a test.
 struct Scene {
     sim: Sim<Stripe>,
@@ -36,8 +39,8 @@ struct Scene {
 }
 
 impl Scene {
-    /// A guest has begun to pay, and has done his part.
-    async fn open(database: &TestDatabase, flow: &str) -> (Self, Process) {
+    /// A guest has placed an order.
+    async fn open(database: &TestDatabase) -> (Self, Process) {
         let shop = Shop::open(database, &[]).await;
         // What it does itself should not look as if it had been done long ago.
         shop.clock.advance(SystemClock.now() - shop.now());
@@ -49,7 +52,7 @@ impl Scene {
             .args(["user", "token", "--role", "staff"])
             .output()
             .unwrap();
-        let mut scene = Self {
+        let scene = Self {
             sim: Sim::start(Stripe::default()).await,
             shop,
             folder,
@@ -59,30 +62,50 @@ impl Scene {
             payment: Value::Null,
         };
         let server = scene.serve();
-        let input =
-            json!({"orderId": scene.order.id, "gateway": "STRIPE", "flow": flow, "idempotencyKey": "pay"});
-        let variables = json!({"input": input, "token": scene.order.token});
-        let pay = async || {
-            let answer = ask(&server, None, PAY, &variables).await.unwrap();
-            answer["data"]["paymentCreate"]["payment"].clone()
-        };
-        let begun = pay().await;
-        assert_eq!(begun["status"], "REQUIRES_ACTION", "{begun}");
-        scene.sim.with(|stripe| {
-            let intent = stripe.intents.keys().next().unwrap().clone();
-            stripe.pay(&intent);
-        });
-        // Whoever asks again comes back from Stripe.
+        (scene, server)
+    }
+
+    /// The same, and he has begun to pay and done his part.
+    async fn paid(database: &TestDatabase, flow: &str) -> (Self, Process) {
+        let (mut scene, server) = Self::open(database).await;
+        scene.begins(&server, flow, "REQUIRES_ACTION").await;
+        scene.buyer_pays();
         let known = if flow == "CHARGE" {
             "CAPTURED"
         } else {
             "AUTHORIZED"
         };
-        while pay().await["status"] != known {
+        let payment = scene.begins(&server, flow, known).await;
+        scene.payment = payment["id"].clone();
+        (scene, server)
+    }
+
+    /// What `paymentCreate` is asked for.
+    fn begin(&self, flow: &str) -> Value {
+        let input =
+            json!({"orderId": self.order.id, "gateway": "STRIPE", "flow": flow, "idempotencyKey": "pay"});
+        json!({"input": input, "token": self.order.token})
+    }
+
+    /// Begins to pay, and comes back until it stands so; the payment.
+    async fn begins(&self, server: &Process, flow: &str, status: &str) -> Value {
+        let start = Instant::now();
+        loop {
+            let mut answer = ask(server, None, PAY, &self.begin(flow)).await.unwrap();
+            let payment = answer["data"]["paymentCreate"]["payment"].take();
+            if payment["status"] == status {
+                return payment;
+            }
+            assert!(start.elapsed() < PATIENCE, "{payment} is not {status}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        scene.payment = begun["id"].clone();
-        (scene, server)
+    }
+
+    fn buyer_pays(&self) {
+        self.sim.with(|stripe| {
+            let intent = stripe.intents.keys().next().unwrap().clone();
+            stripe.pay(&intent);
+        });
     }
 
     fn serve(&self) -> Process {
@@ -110,11 +133,11 @@ impl Scene {
     }
 
     /// The time of whoever was at it is over: nobody waits for a minute here.
-    async fn nobody_is_at_it(&self) {
+    async fn nobody_is_at_it(&self, table: &str) {
         let sql =
-            "UPDATE payment_operation SET attempt_at = '2026-01-01T00:00:00+00:00' WHERE status = 'PENDING'";
+            format!("UPDATE {table} SET attempt_at = '2026-01-01T00:00:00+00:00' WHERE status = 'PENDING'");
         assert_eq!(
-            self.shop.execute(sql).await.unwrap(),
+            self.shop.execute(&sql).await.unwrap(),
             1,
             "it was written down before"
         );
@@ -127,10 +150,7 @@ impl Scene {
             if found == expected {
                 break;
             }
-            assert!(
-                start.elapsed() < Duration::from_secs(20),
-                "{found:?} and not {expected:?}"
-            );
+            assert!(start.elapsed() < PATIENCE, "{found:?} and not {expected:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -138,7 +158,7 @@ impl Scene {
     async fn until(&self, done: impl Fn(&mut Stripe) -> bool) {
         let start = Instant::now();
         while !self.sim.with(&done) {
-            assert!(start.elapsed() < Duration::from_secs(20), "Stripe is not asked");
+            assert!(start.elapsed() < PATIENCE, "Stripe is not asked");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -186,12 +206,92 @@ async fn ask_at(address: &str, token: Option<&str>, document: &str, variables: &
     Some(answer)
 }
 
+/// Stripe has made an intent, and the server dies before it hears what it is called.
+async fn dies_before_it_hears_of_an_intent(kind: Kind) {
+    let Some(database) = TestDatabase::new(kind).await else {
+        return;
+    };
+    let (scene, server) = Scene::open(&database).await;
+    scene.sim.mishap("/payment_intents", Mishap::Dawdles(LONG));
+    let (address, begin) = (server.address.clone(), scene.begin("CHARGE"));
+    let asking = tokio::spawn(async move { ask_at(&address, None, PAY, &begin).await });
+    scene.until(|stripe| !stripe.intents.is_empty()).await;
+    server.kill();
+    assert_eq!(asking.await.unwrap(), None, "nobody has answered");
+
+    scene.nobody_is_at_it("payment_operation").await;
+    let server = scene.serve();
+    scene.begins(&server, "CHARGE", "REQUIRES_ACTION").await;
+    let keys = scene.keys("/payment_intents");
+    assert_eq!(
+        (keys.len(), &keys[0]),
+        (2, &keys[1]),
+        "it is asked for by the same key"
+    );
+    scene.buyer_pays();
+    scene.begins(&server, "CHARGE", "CAPTURED").await;
+    assert_eq!(
+        standing(&scene.shop, scene.order.order_id()).await,
+        stands("CONFIRMED", "PAID", 5_997, 0)
+    );
+    assert_eq!(scene.sim.with(|stripe| stripe.intents.len()), 1);
+    scene.close(server).await;
+    database.drop().await;
+}
+
+/// Stripe has told that somebody has paid, and was told that it was heard; the server dies while it looks what has happened.
+async fn dies_while_it_applies_a_message(kind: Kind) {
+    let Some(database) = TestDatabase::new(kind).await else {
+        return;
+    };
+    let (scene, server) = Scene::open(&database).await;
+    scene.begins(&server, "CHARGE", "REQUIRES_ACTION").await;
+    // Nobody but the message has it look.
+    let far = "UPDATE payment SET look_at = '2036-01-01T00:00:00+00:00'";
+    assert_eq!(scene.shop.execute(far).await.unwrap(), 1);
+    scene.buyer_pays();
+    let looked = scene.sim.asked_at("GET", "/payment_intents").len();
+    scene.sim.mishap("/payment_intents", Mishap::Dawdles(LONG));
+    let told = scene.sim.with(|stripe| {
+        let intent = stripe.intents.values().next().unwrap();
+        intent.json(&stripe.refunds, &[])
+    });
+    scene.shop.clock.advance(SystemClock.now() - scene.shop.now());
+    let told = message(&scene.shop, "evt_1", "payment_intent.succeeded", &told);
+    let mut request = client().post(format!("http://{}{}", server.address, told.address));
+    for (name, value) in &told.headers {
+        request = request.header(name, value);
+    }
+    assert_eq!(request.body(told.body).send().await.unwrap().status(), 200);
+    let start = Instant::now();
+    while scene.sim.asked_at("GET", "/payment_intents").len() == looked {
+        assert!(start.elapsed() < PATIENCE, "Stripe is not asked");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    server.kill();
+    let order = scene.order.order_id();
+    assert_eq!(
+        standing(&scene.shop, order).await,
+        stands("PENDING_PAYMENT", "UNPAID", 0, 0)
+    );
+
+    scene.nobody_is_at_it("gateway_event").await;
+    let server = scene.serve();
+    scene.comes_to(stands("CONFIRMED", "PAID", 5_997, 0)).await;
+    assert_eq!(
+        events(&scene.shop, order).await[2..],
+        ["PAYMENT_CAPTURED", "CONFIRMED"]
+    );
+    scene.close(server).await;
+    database.drop().await;
+}
+
 /// Stripe has taken what was promised, and the server dies before it hears of it.
 async fn dies_before_it_hears_of_a_capture(kind: Kind) {
     let Some(database) = TestDatabase::new(kind).await else {
         return;
     };
-    let (scene, server) = Scene::open(&database, "AUTHORIZE").await;
+    let (scene, server) = Scene::paid(&database, "AUTHORIZE").await;
     scene.sim.mishap("/capture", Mishap::Dawdles(LONG));
     let asking = scene.ask_for(&server, CAPTURE, "59.97");
     scene
@@ -205,7 +305,7 @@ async fn dies_before_it_hears_of_a_capture(kind: Kind) {
     );
     scene.shop.balance().await;
 
-    scene.nobody_is_at_it().await;
+    scene.nobody_is_at_it("payment_operation").await;
     let server = scene.serve();
     scene.comes_to(stands("CONFIRMED", "PAID", 5_997, 0)).await;
     let again = scene.ask_again(&server, CAPTURE, "59.97").await;
@@ -232,7 +332,7 @@ async fn dies_before_it_answers_a_capture(kind: Kind) {
     let Some(database) = TestDatabase::new(kind).await else {
         return;
     };
-    let (scene, server) = Scene::open(&database, "AUTHORIZE").await;
+    let (scene, server) = Scene::paid(&database, "AUTHORIZE").await;
     let asking = scene.ask_for(&server, CAPTURE, "40.00");
     scene
         .comes_to(stands("CONFIRMED", "PARTIALLY_PAID", 4_000, 0))
@@ -257,7 +357,7 @@ async fn dies_before_it_hears_of_a_refund(kind: Kind) {
     let Some(database) = TestDatabase::new(kind).await else {
         return;
     };
-    let (scene, server) = Scene::open(&database, "CHARGE").await;
+    let (scene, server) = Scene::paid(&database, "CHARGE").await;
     // The list that is looked at first is answered at once.
     scene
         .sim
@@ -273,7 +373,7 @@ async fn dies_before_it_hears_of_a_refund(kind: Kind) {
     );
     scene.shop.balance().await;
 
-    scene.nobody_is_at_it().await;
+    scene.nobody_is_at_it("payment_operation").await;
     let server = scene.serve();
     scene
         .comes_to(stands("CONFIRMED", "PARTIALLY_REFUNDED", 5_997, 1_000))
@@ -294,7 +394,7 @@ async fn dies_before_it_answers_a_refund(kind: Kind) {
     let Some(database) = TestDatabase::new(kind).await else {
         return;
     };
-    let (scene, server) = Scene::open(&database, "CHARGE").await;
+    let (scene, server) = Scene::paid(&database, "CHARGE").await;
     let asking = scene.ask_for(&server, REFUND, "10.00");
     scene
         .comes_to(stands("CONFIRMED", "PARTIALLY_REFUNDED", 5_997, 1_000))
@@ -333,6 +433,8 @@ macro_rules! on_both {
 }
 
 on_both! {
+    dies_before_it_hears_of_an_intent
+    dies_while_it_applies_a_message
     dies_before_it_hears_of_a_capture
     dies_before_it_answers_a_capture
     dies_before_it_hears_of_a_refund

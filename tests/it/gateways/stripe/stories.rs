@@ -8,14 +8,15 @@ use serde_json::{Value, json};
 use souk::domain::checkout::expire::expire_due;
 use souk::domain::payments::drive::drive_due;
 use souk::domain::payments::inbox::apply_due;
-use souk::entity::payment;
+use souk::entity::{order_line, payment};
+use souk::kernel::id::OrderId;
 
 use super::objects::{Intent, returned};
 use super::{Stripe, Till, message, settings};
 use crate::gateways::interleave::{Books, Scene, Told, after_paying, at_any_time};
 use crate::gateways::sim::Sim;
-use crate::payments::{events, guest_order, held, literal, sell_out, standing, stands, system, work};
-use crate::support::Shop;
+use crate::payments::{events, guest_order, held, literal, standing, stands, system, work};
+use crate::support::{As, Shop};
 
 /// Cards at a Stripe of its own.
 struct Cards {
@@ -122,6 +123,18 @@ impl Scene for Cards {
     }
 }
 
+/// Somebody else gets all five of what an order has let go.
+async fn sold_out(shop: &Shop, order: OrderId, i: usize) {
+    let lines = order_line::Entity::find().all(shop.db().fresh()).await.unwrap();
+    let line = lines.iter().find(|line| line.order_id == order).unwrap();
+    let document =
+        "mutation($input: InventoryAdjustInput!) { inventoryAdjust(input: $input) { userErrors { code } } }";
+    let input = json!({"variantId": line.variant_id.unwrap().to_string(), "delta": -5, "reason": "sold elsewhere",
+        "idempotencyKey": format!("sold {i}")});
+    let told = shop.data(As::Staff, document, json!({ "input": input })).await;
+    assert_eq!(told["inventoryAdjust"]["userErrors"], json!([]));
+}
+
 /// How the shop learns that somebody has paid.
 #[derive(Clone, Copy, Debug)]
 enum Learns {
@@ -156,7 +169,7 @@ both! {
             let past = (shop.now() - Duration::seconds(1)).to_rfc3339();
             shop.execute(&format!("UPDATE shop_order SET hold_expires_at = '{past}' WHERE id = {id}")).await.unwrap();
             assert_eq!(expire_due(&system(shop)).await.unwrap(), 1);
-            sell_out(shop, order).await;
+            sold_out(shop, order, i).await;
             let rows = payment::Entity::find().all(shop.db().fresh()).await.unwrap();
             let row = rows.into_iter().find(|row| row.order_id == order).unwrap();
             match way {
