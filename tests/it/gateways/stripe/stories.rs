@@ -201,4 +201,104 @@ both! {
         assert_eq!((till.asked("POST", "/refunds"), till.money()), (4, (4 * 5_997, 4 * 5_997)));
         till.close().await;
     }
+
+    async fn a_promise_is_kept_or_released_whatever_happens(shop: &Shop) {
+        let till = Till::open(shop).await;
+        for order_of in orders_of_four() {
+            promise(&till, order_of).await;
+        }
+        till.close().await;
+    }
+}
+
+/// What may happen to what a buyer has promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    IsTold,
+    Captures,
+    Cancels,
+    TimeIsOver,
+}
+
+fn orders_of_four() -> Vec<[Step; 4]> {
+    let steps = [Step::IsTold, Step::Captures, Step::Cancels, Step::TimeIsOver];
+    let all = (0..256_usize).map(|n| [n & 3, n >> 2 & 3, n >> 4 & 3, n >> 6].map(|i| steps[i]));
+    let found: Vec<_> = all
+        .filter(|order_of| steps.iter().all(|step| order_of.contains(step)))
+        .collect();
+    assert_eq!(found.len(), 24);
+    found
+}
+
+/// Somebody promises money, which is not taken before staff say so; then this happens. Stripe holds nothing back of whose order
+/// does not stand.
+async fn promise(till: &Till, steps: [Step; 4]) {
+    let shop = &till.shop;
+    let order = guest_order(shop).await;
+    let payment = till.begin(order, "AUTHORIZE").await["payment"]["id"].clone();
+    let intent = till.last();
+    till.buyer_pays();
+    let (mut status, mut known, mut taken) = ("PENDING_PAYMENT", false, false);
+    for step in steps {
+        match step {
+            Step::IsTold => {
+                let object = till
+                    .sim
+                    .with(|stripe| stripe.intents[&intent].json(&stripe.refunds, &[]));
+                let kind = "payment_intent.amount_capturable_updated";
+                let told = message(shop, &format!("evt_{intent}"), kind, &object);
+                assert_eq!(told.send(shop).await, 200);
+                apply_due(&system(shop)).await.unwrap();
+                known = status == "PENDING_PAYMENT";
+                status = if known { "CONFIRMED" } else { status };
+            }
+            Step::Captures => {
+                till.staff("paymentCapture", &payment, None).await;
+                taken = taken || known && status == "CONFIRMED";
+            }
+            Step::Cancels => {
+                let document = "mutation($id: ID!) { orderCancel(input: {orderId: $id, reason: \"ours\"}) { userErrors { code } } }";
+                shop.data(As::Staff, document, json!({"id": order.to_string()}))
+                    .await;
+                status = if status == "EXPIRED" { status } else { "CANCELLED" };
+            }
+            Step::TimeIsOver => {
+                let (id, past) = (literal(shop, order.0), shop.now() - Duration::seconds(1));
+                let sql = format!(
+                    "UPDATE shop_order SET hold_expires_at = '{}' WHERE id = {id} AND hold_expires_at IS NOT NULL",
+                    past.to_rfc3339()
+                );
+                shop.execute(&sql).await.unwrap();
+                expire_due(&system(shop)).await.unwrap();
+                status = if status == "PENDING_PAYMENT" {
+                    "EXPIRED"
+                } else {
+                    status
+                };
+            }
+        }
+        work(shop).await;
+    }
+    shop.clock.advance(Duration::minutes(1));
+    work(shop).await;
+    let kept = till.sim.with(|stripe| {
+        let held = &stripe.intents[&intent];
+        (
+            held.status.clone(),
+            held.received(),
+            returned(&intent, &stripe.refunds),
+        )
+    });
+    let all = if taken { 5_997 } else { 0 };
+    let (progress, expected) = if taken {
+        ("REFUNDED", "succeeded")
+    } else {
+        ("UNPAID", "canceled")
+    };
+    assert_eq!(
+        standing(shop, order).await,
+        stands(status, progress, all, all),
+        "{steps:?}"
+    );
+    assert_eq!(kept, (expected.to_owned(), all, all), "{steps:?}");
 }
