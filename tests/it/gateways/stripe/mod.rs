@@ -2,10 +2,13 @@
 
 mod answers;
 mod contract;
+mod crash;
 mod flows;
+mod front_door;
 mod localstripe;
 mod objects;
 mod play;
+mod stories;
 mod trouble;
 mod verify;
 
@@ -13,6 +16,7 @@ use ring::hmac;
 use serde_json::{Value, json};
 use souk::kernel::id::OrderId;
 
+use super::interleave::Told;
 use super::sim::Sim;
 use crate::payments::{check_books, send};
 use crate::support::Shop;
@@ -23,6 +27,17 @@ pub(crate) use play::{Breaks, KEY, Stripe, error};
 pub(crate) const SECRET: &str = "whsec_simulated";
 pub(crate) const OLD_SECRET: &str = "whsec_rolled";
 
+/// What a shop is told of a Stripe at this address.
+pub(crate) fn settings(base: &str) -> [(&'static str, &str); 5] {
+    [
+        ("STRIPE_SECRET_KEY", KEY),
+        ("STRIPE_PUBLISHABLE_KEY", "pk_test_simulated"),
+        ("STRIPE_WEBHOOK_SECRET", SECRET),
+        ("STRIPE_WEBHOOK_PREVIOUS_SECRET", OLD_SECRET),
+        ("STRIPE_API_BASE", base),
+    ]
+}
+
 /// An instance of the shop that takes money by a Stripe of its own.
 pub(crate) struct Till {
     pub(crate) sim: Sim<Stripe>,
@@ -32,16 +47,7 @@ pub(crate) struct Till {
 impl Till {
     pub(crate) async fn open(shop: &Shop) -> Self {
         let sim = Sim::start(Stripe::default()).await;
-        let base = sim.base();
-        let shop = shop
-            .beside(&[
-                ("STRIPE_SECRET_KEY", KEY),
-                ("STRIPE_PUBLISHABLE_KEY", "pk_test_simulated"),
-                ("STRIPE_WEBHOOK_SECRET", SECRET),
-                ("STRIPE_WEBHOOK_PREVIOUS_SECRET", OLD_SECRET),
-                ("STRIPE_API_BASE", &base),
-            ])
-            .await;
+        let shop = shop.beside(&settings(&sim.base())).await;
         Self { sim, shop }
     }
 
@@ -152,6 +158,28 @@ impl Stripe {
         let refund = self.refunds.last_mut().unwrap();
         refund.status = status.to_owned();
         refund.failure_reason = failure_reason.map(str::to_owned);
+    }
+}
+
+/// A message of Stripe's about this object, sent now by the shop's clock.
+pub(crate) fn message(shop: &Shop, id: &str, kind: &str, object: &Value) -> Told {
+    signed(shop, &event(id, kind, object))
+}
+
+/// The same of an event that is written already.
+pub(crate) fn signed(shop: &Shop, event: &Value) -> Told {
+    let body = serde_json::to_string_pretty(event).unwrap();
+    let header = signature(&body, &[SECRET], shop.now().timestamp());
+    Told {
+        address: "/webhooks/stripe".to_owned(),
+        headers: vec![
+            (
+                "content-type".to_owned(),
+                "application/json; charset=utf-8".to_owned(),
+            ),
+            ("stripe-signature".to_owned(), header),
+        ],
+        body,
     }
 }
 
