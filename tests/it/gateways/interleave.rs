@@ -162,6 +162,9 @@ impl<'a> Tale<'a> {
                 self.scene.buyer_pays(&row);
             }
             ComesBack => {
+                // Not within seconds of the last look.
+                self.make_due("payment", "looked_at", &literal(shop, self.payment.0))
+                    .await;
                 let secret = row.action.as_ref().unwrap()["secret"].as_str().unwrap();
                 let reply = shop
                     .get(&format!("/payments/return/{}/{secret}", row.id), &[])
@@ -194,7 +197,7 @@ impl<'a> Tale<'a> {
 
     /// Its time has come, as if the clock had moved.
     async fn make_due(&self, table: &str, column: &str, id: &str) {
-        let past = (self.shop.now() - TimeDelta::seconds(1)).to_rfc3339();
+        let past = (self.shop.now() - TimeDelta::minutes(1)).to_rfc3339();
         let sql = format!("UPDATE {table} SET {column} = '{past}' WHERE id = {id} AND {column} IS NOT NULL");
         self.shop.execute(&sql).await.unwrap();
     }

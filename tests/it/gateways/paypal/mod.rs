@@ -2,9 +2,12 @@
 
 mod certificate;
 mod contract;
+mod crash;
 mod direct;
 mod flows;
+mod front_door;
 pub(crate) mod play;
+mod stories;
 mod trouble;
 mod verify;
 

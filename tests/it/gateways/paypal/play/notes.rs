@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use souk::infra::gateways::Message;
 
-use super::{PayPal, answers, strict};
+use super::{Order, PayPal, answers, strict};
 use crate::gateways::sim::{Answer, Asked};
 
 /// The shop's webhook, as `PAYPAL_WEBHOOK_ID` has it.
@@ -115,6 +115,11 @@ impl PayPal {
     /// last, as the kind says.
     pub(crate) fn event(&mut self, kind: &str) -> Value {
         let order = self.last().clone();
+        self.event_of(&order, kind)
+    }
+
+    /// The same about this order.
+    pub(crate) fn event_of(&mut self, order: &Order, kind: &str) -> Value {
         let related = json!({"related_ids": {"order_id": order.id}});
         let (of, mut resource) = if kind.starts_with("CHECKOUT.ORDER.") {
             ("checkout-order", order.show())
