@@ -1,8 +1,10 @@
 //! M-Pesa: what we ask of Daraja, what becomes of payments whatever it does, and whose callbacks we believe.
 
 mod contract;
+mod crash;
 mod daraja;
 mod flows;
+mod front_door;
 mod messages;
 mod refunds;
 mod stories;

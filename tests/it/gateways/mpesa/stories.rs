@@ -205,4 +205,38 @@ both! {
         // Goods were taken away without a movement: of the books only the money's are right.
         close(sim, shop).await;
     }
+
+    async fn of_two_prompts_that_are_paid_one_goes_back(shop: &Shop) {
+        let (sim, shop) = beside(shop).await;
+        for second_is_paid_first in [true, false] {
+            let order = place(&shop, None, "KES", 1_950).await;
+            let first = paid(&shop, order, mpesa()).await;
+            sim.with(|daraja| daraja.fail("1037"));
+            for _ in 0..9 {
+                after(&shop, 60).await;
+            }
+            assert_eq!(statuses(&shop, order).await, ["FAILED"]);
+            paid(&shop, order, mpesa()).await;
+            let pay_first = || sim.with(|daraja| daraja.pay_for(first.as_str().unwrap())).unwrap();
+            if second_is_paid_first {
+                let second = sim.with(Daraja::pay);
+                tell(&shop, &second).await;
+                tell(&shop, &pay_first()).await;
+            } else {
+                tell(&shop, &pay_first()).await;
+                assert_eq!(statuses(&shop, order).await, ["REQUIRES_REVIEW", "REQUIRES_ACTION"]);
+                let second = sim.with(Daraja::pay);
+                tell(&shop, &second).await;
+            }
+            after(&shop, 60).await;
+            let result = sim.with(Daraja::settle);
+            tell(&shop, &result).await;
+            assert_eq!(statuses(&shop, order).await, ["REFUNDED", "CAPTURED"]);
+            assert_eq!(standing(&shop, order).await, stands("CONFIRMED", "PARTIALLY_REFUNDED", 11_800, 5_900));
+            assert!(events(&shop, order).await.contains(&"REVIEW_REQUIRED".to_owned()));
+        }
+        assert_eq!(sim.with(|daraja| (daraja.reversals.len(), daraja.money())), (2, (236, 118)));
+        shop.balance().await;
+        close(sim, shop).await;
+    }
 }
