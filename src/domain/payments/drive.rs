@@ -14,7 +14,7 @@ use sea_orm::{
 use super::apply::{apply, end_review};
 use super::hand::{Case, money, transaction_of};
 use super::operation::{Ended, LEASE, end, key, pending, take};
-use super::returned::apply_refund;
+use super::returned::{apply_refund, awaited};
 use crate::domain::context::Context;
 use crate::domain::orders::change::commit;
 use crate::entity::order_event::OrderEventType;
@@ -276,7 +276,7 @@ async fn conclude(
         Ok(Told::Return(refund, told)) => {
             let over = apply_refund(&txn, ctx, &mut case, refund, &told).await?;
             match told.stage {
-                _ if !over => later(None),
+                _ if !over => later(awaited(ctx, &mut case, operation)?),
                 ReturnStage::Failed(reason) => Ended::Failed(reason.message),
                 ReturnStage::Pending | ReturnStage::Succeeded => Ended::Succeeded,
             }

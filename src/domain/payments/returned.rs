@@ -1,5 +1,6 @@
 //! Money that goes back: what its gateway says of it, and what of it has gone without us.
 
+use chrono::TimeDelta;
 use sea_orm::{
     ActiveModelTrait as _, DatabaseTransaction, EntityTrait as _, IntoActiveModel as _, QuerySelect as _,
 };
@@ -11,6 +12,7 @@ use crate::domain::context::Context;
 use crate::domain::orders::change::OrderInHand;
 use crate::entity::order_event::OrderEventType;
 use crate::entity::payment::PaymentStatus;
+use crate::entity::payment_operation;
 use crate::entity::refund::{self, RefundStatus};
 use crate::entity::shop_order::OrderStatus;
 use crate::infra::gateways::{Return, ReturnStage};
@@ -19,6 +21,12 @@ use crate::kernel::id::{PaymentId, RefundId};
 use crate::kernel::money::Money;
 
 const REVIEW_KEPT: &str = "Money is still here that should have gone back. We are looking at it.";
+const REVIEW_AWAITED: &str = "It is not known whether money has gone back. We are looking at it.";
+
+/// How long what comes of a refund is awaited of a gateway that cannot be asked.
+const TOLD_WITHIN: TimeDelta = TimeDelta::days(1);
+/// Noted of an operation that people have been told of.
+const OVERDUE: &str = "its gateway has not told what came of it: people look at it";
 
 /// Applies how a refund stands; whether it is over.
 pub(super) async fn apply_refund(
@@ -75,6 +83,24 @@ pub(super) async fn apply_refund(
         refund::Entity::update(row).exec(txn).await?;
     }
     Ok(over)
+}
+
+/// What is to be noted of a refund that is not over yet. Nobody may ever be told what has come of it: once people are asked
+/// to look.
+pub(super) fn awaited(
+    ctx: &Context,
+    case: &mut Case,
+    operation: &payment_operation::Model,
+) -> Result<Option<String>> {
+    let gateway = ctx.platform.gateways.get(case.payment()?.gateway);
+    let is_silent = gateway.is_some_and(|gateway| !gateway.answers_for_refunds());
+    if !is_silent || ctx.now() < operation.created_at + TOLD_WITHIN {
+        return Ok(None);
+    }
+    if operation.error.as_deref() != Some(OVERDUE) {
+        review(&mut case.order, REVIEW_AWAITED);
+    }
+    Ok(Some(OVERDUE.to_owned()))
 }
 
 /// Money that had gone back is at the gateway again: the buyer's bank did not take it.

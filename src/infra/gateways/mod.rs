@@ -103,6 +103,11 @@ pub trait PaymentGateway: Send + Sync + fmt::Debug {
         self.refund(key, transaction, refund).await
     }
 
+    /// Whether it can be asked how a refund stands. One that cannot tells it by a message, or never.
+    fn answers_for_refunds(&self) -> bool {
+        true
+    }
+
     /// How a refund stands whose reference is known.
     async fn retrieve_refund(&self, transaction: &Transaction, refund: &Refund) -> Result<Return, Fault>;
 

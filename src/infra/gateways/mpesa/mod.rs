@@ -296,6 +296,10 @@ impl PaymentGateway for Mpesa {
         Ok(pending(refund))
     }
 
+    fn answers_for_refunds(&self) -> bool {
+        false
+    }
+
     /// There is nothing to ask: the result comes by itself.
     async fn retrieve_refund(&self, _: &Transaction, refund: &Refund) -> Result<Return, Fault> {
         Ok(pending(refund))

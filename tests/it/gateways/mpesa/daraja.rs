@@ -304,19 +304,25 @@ impl Daraja {
 
     /// The last phone that was asked enters its PIN.
     pub(crate) fn pay(&mut self) -> Sent {
-        self.answer_prompt("0", DONE)
+        self.answer_prompt(self.prompts.len() - 1, "0", DONE)
+    }
+
+    /// The same of the phone that shows, or showed, what was asked for with this in the callback's address.
+    pub(crate) fn pay_for(&mut self, callback: &str) -> Option<Sent> {
+        let mut prompts = self.prompts.iter();
+        let place = prompts.position(|prompt| prompt.callback.contains(callback))?;
+        Some(self.answer_prompt(place, "0", DONE))
     }
 
     /// The last prompt ends with this code, and nothing is taken.
     pub(crate) fn fail(&mut self, code: &str) -> Sent {
-        self.answer_prompt(code, "It was not done.")
+        self.answer_prompt(self.prompts.len() - 1, code, "It was not done.")
     }
 
-    fn answer_prompt(&mut self, code: &str, description: &str) -> Sent {
-        let count = self.prompts.len();
-        let prompt = self.prompts.last_mut().unwrap();
+    fn answer_prompt(&mut self, place: usize, code: &str, description: &str) -> Sent {
+        let prompt = &mut self.prompts[place];
         prompt.result = Some((code.to_owned(), description.to_owned()));
-        prompt.receipt = (code == "0").then(|| format!("SJK7RT{count:04}"));
+        prompt.receipt = (code == "0").then(|| format!("SJK7RT{:04}", place + 1));
         Self::callback(&prompt.clone())
     }
 
@@ -340,7 +346,12 @@ impl Daraja {
 
     /// The last reversal is done, unless that would be more than came.
     pub(crate) fn settle(&mut self) -> Sent {
-        let mut reversal = self.reversals.last().unwrap().clone();
+        self.settle_at(self.reversals.len() - 1)
+    }
+
+    /// The same of the one that was asked for at this place.
+    pub(crate) fn settle_at(&mut self, place: usize) -> Sent {
+        let mut reversal = self.reversals[place].clone();
         let taken = self
             .prompts
             .iter()
@@ -354,7 +365,7 @@ impl Daraja {
             .sum();
         reversal.done = taken >= gone + reversal.amount;
         let result = if reversal.done { json!(0) } else { json!("R000002") };
-        self.reversals.last_mut().unwrap().done = reversal.done;
+        self.reversals[place].done = reversal.done;
         Self::result(&reversal, &result)
     }
 

@@ -1,10 +1,13 @@
 //! M-Pesa: what we ask of Daraja, what becomes of payments whatever it does, and whose callbacks we believe.
 
 mod contract;
+mod crash;
 mod daraja;
 mod flows;
+mod front_door;
 mod messages;
 mod refunds;
+mod stories;
 mod trouble;
 mod veil;
 
@@ -38,9 +41,16 @@ async fn beside(shop: &Shop) -> (Sim<Daraja>, Shop) {
 async fn beside_with(shop: &Shop, more: &[(&str, &str)]) -> (Sim<Daraja>, Shop) {
     let sim = Sim::start(Daraja::default()).await;
     let base = sim.base();
-    let settings = [
+    let settings: Vec<_> = settings(&base).iter().chain(more).copied().collect();
+    let shop = shop.beside(&settings).await;
+    (sim, shop)
+}
+
+/// How a shop is told of Daraja at this address.
+fn settings(base: &str) -> [(&str, &str); 9] {
+    [
         ("SOUK_PUBLIC_URL", "https://shop.example/souk/"),
-        ("MPESA_API_BASE", base.as_str()),
+        ("MPESA_API_BASE", base),
         ("MPESA_CONSUMER_KEY", KEY),
         ("MPESA_CONSUMER_SECRET", SECRET),
         ("MPESA_SHORTCODE", SHORTCODE),
@@ -48,10 +58,13 @@ async fn beside_with(shop: &Shop, more: &[(&str, &str)]) -> (Sim<Daraja>, Shop) 
         ("MPESA_CALLBACK_SECRET", WORD),
         ("MPESA_INITIATOR", INITIATOR),
         ("MPESA_SECURITY_CREDENTIAL", CREDENTIAL),
-    ];
-    let settings: Vec<_> = settings.iter().chain(more).copied().collect();
-    let shop = shop.beside(&settings).await;
-    (sim, shop)
+    ]
+}
+
+/// Where a message is sent to, without the shop's own address.
+fn address(sent: &daraja::Sent) -> &str {
+    let address = sent.url.strip_prefix("https://shop.example/souk");
+    address.unwrap_or_else(|| panic!("{sent:?}"))
 }
 
 /// Nothing was asked against the documents, and the books balance.
@@ -137,10 +150,7 @@ fn told_refund(row: &refund::Model) -> Refund {
 
 /// What is sent to an address of ours, as it arrives.
 fn message(shop: &Shop, sent: &daraja::Sent) -> Message {
-    let path = sent
-        .url
-        .strip_prefix("https://shop.example/souk/webhooks/mpesa/")
-        .unwrap_or_else(|| panic!("{sent:?}"));
+    let path = address(sent).strip_prefix("/webhooks/mpesa/").unwrap();
     Message {
         path: path.split('/').map(str::to_owned).collect(),
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],

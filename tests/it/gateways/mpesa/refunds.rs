@@ -1,10 +1,12 @@
 //! Money that goes back: asked for once, and done when its result says so.
 
+use souk::domain::payments::inbox::apply_due;
 use souk::infra::gateways::{Return, ReturnStage};
 
 use super::super::sim::{Answer, Mishap};
 use super::daraja::{REVERSE, Sent, TOKEN};
 use super::*;
+use crate::payments::system;
 
 /// An order that is paid, with a receipt that is known.
 async fn bought(sim: &Sim<Daraja>, shop: &Shop) -> (OrderId, PaymentId) {
@@ -94,6 +96,34 @@ both! {
         close(sim, shop).await;
     }
 
+    async fn people_are_told_once_of_what_nobody_tells_for_a_day(shop: &Shop) {
+        let (sim, shop) = beside(shop).await;
+        for (place, answered) in [false, true].into_iter().enumerate() {
+            let (order, payment) = bought(&sim, &shop).await;
+            if !answered {
+                sim.mishap(REVERSE, Mishap::LosesAnswer);
+            }
+            back(&shop, payment).await;
+            let reviews = async || events(&shop, order).await.iter().filter(|kind| *kind == "REVIEW_REQUIRED").count();
+            for _ in 0..95 {
+                after(&shop, 900).await;
+            }
+            assert_eq!(reviews().await, 0, "it may take a day");
+            for _ in 0..20 {
+                after(&shop, 900).await;
+            }
+            assert_eq!((reviews().await, sim.asked_at("POST", REVERSE).len()), (1, place + 1));
+            // It comes after all.
+            let sent = sim.with(Daraja::settle);
+            shop.post_to(address(&sent), &[], sent.body.to_string()).await;
+            apply_due(&system(&shop)).await.unwrap();
+            assert_eq!(standing(&shop, order).await, stands("CONFIRMED", "REFUNDED", 1_400, 1_400));
+            after(&shop, 100_000).await;
+            assert_eq!(reviews().await, 1);
+        }
+        close(sim, shop).await;
+    }
+
     async fn what_was_never_heard_is_asked_for_later(shop: &Shop) {
         let (sim, shop) = beside(shop).await;
         let (_, payment) = bought(&sim, &shop).await;
@@ -124,7 +154,7 @@ both! {
         assert_eq!((code(&failed), &failed["refund"]["status"]), ("PAYMENT_DECLINED", &json!("FAILED")));
         assert!(!failed.to_string().contains("SJK7RT0001"));
         let cents = json!({"paymentId": payment.to_string(), "amount": {"amount": "0.50", "currencyCode": "KES"}});
-        assert_eq!(code(&staff(&shop, "refundCreate", cents).await), "PAYMENT_DECLINED");
+        assert_eq!(code(&staff(&shop, "refundCreate", cents).await), "INVALID");
         assert_eq!(sim.asked_at("POST", REVERSE).len(), 1, "no half shillings");
         assert_eq!(back(&shop, payment).await["refund"]["status"], "PENDING");
         close(sim, shop).await;
@@ -147,15 +177,16 @@ both! {
         close(sim, shop).await;
     }
 
-    async fn a_shop_that_may_not_reverse_says_so(shop: &Shop) {
+    async fn what_a_shop_may_not_reverse_its_staff_give_back_by_hand(shop: &Shop) {
         let (sim, able) = beside(shop).await;
         assert!(gateway(&able).capabilities().refunds);
-        let (_, payment) = bought(&sim, &able).await;
+        let (order, payment) = bought(&sim, &able).await;
         let base = sim.base();
         let unable = shop.beside(&[("MPESA_API_BASE", &base), ("MPESA_CONSUMER_KEY", KEY), ("MPESA_CONSUMER_SECRET", SECRET), ("MPESA_SHORTCODE", SHORTCODE),
             ("MPESA_PASSKEY", PASSKEY), ("MPESA_CALLBACK_SECRET", WORD)]).await;
         assert!(!gateway(&unable).capabilities().refunds);
-        assert_eq!(code(&back(&unable, payment).await), "PAYMENT_DECLINED");
+        assert_eq!(back(&unable, payment).await["refund"]["status"], "SUCCEEDED");
+        assert_eq!(standing(&unable, order).await, stands("CONFIRMED", "REFUNDED", 1_400, 1_400));
         assert_eq!(sim.asked_at("POST", REVERSE).len(), 0);
         unable.close().await;
         close(sim, able).await;
