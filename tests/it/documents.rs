@@ -26,7 +26,11 @@ fn the_readme_lists_every_setting_and_no_other() {
     let readme = read("README.md");
     let table: Vec<&str> = readme
         .lines()
-        .filter(|line| SETTINGS_OF.iter().any(|start| line.starts_with(&format!("| `{start}_"))))
+        .filter(|line| {
+            SETTINGS_OF
+                .iter()
+                .any(|start| line.starts_with(&format!("| `{start}_")))
+        })
         .collect();
     let settings: Vec<String> = SETTINGS
         .iter()

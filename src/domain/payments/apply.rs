@@ -24,12 +24,13 @@ const REVIEW_ENDED: &str = "A payment came after the order had ended. It goes ba
 const REVIEW_DOUBLE: &str = "The order was paid twice. The second payment goes back.";
 const REVIEW_LOST: &str = "The payment that confirmed the order is gone. We are looking at it.";
 
-/// Applies how a payment stands.
+/// Applies how a payment stands, or stood when its gateway was asked.
 pub(super) async fn apply(
     txn: &DatabaseTransaction,
     ctx: &Context,
     case: &mut Case,
     told: &State,
+    asked_at: DateTime<Utc>,
 ) -> Result<()> {
     let id = case.id;
     let taken = case.payments.live_beside(id);
@@ -56,7 +57,7 @@ pub(super) async fn apply(
             review(&mut case.order, REVIEW_AMOUNT);
         }
     }
-    returned_elsewhere(txn, ctx, case, told.refunded).await
+    returned_elsewhere(txn, ctx, case, told.refunded, asked_at).await
 }
 
 /// How long the fee of a payment is asked after, and how often.

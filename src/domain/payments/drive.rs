@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt as _;
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
@@ -127,11 +127,12 @@ async fn carry_out(ctx: &Context, operation: &payment_operation::Model) -> Resul
         .one(ctx.db().fresh())
         .await?;
     let row = row.ok_or_else(|| Error::internal(anyhow::anyhow!("an operation without its payment")))?;
+    let asked_at = ctx.now();
     let told = match ctx.platform.gateways.get(row.gateway) {
         Some(gateway) => ask(ctx, gateway, operation, &row).await?,
         None => Err(Fault::Unknown("this gateway is not offered any more".to_owned())),
     };
-    conclude(ctx, operation, told).await
+    conclude(ctx, operation, asked_at, told).await
 }
 
 /// Asks within reason.
@@ -257,6 +258,7 @@ async fn make(
 async fn conclude(
     ctx: &Context,
     operation: &payment_operation::Model,
+    asked_at: DateTime<Utc>,
     told: Result<Told, Fault>,
 ) -> Result<()> {
     let txn = ctx.db().begin().await?;
@@ -269,7 +271,7 @@ async fn conclude(
     let ended = match told {
         Ok(Told::State(state)) => {
             if operation.kind != OperationKind::Void || !end_review(&mut case, &state)? {
-                apply(&txn, ctx, &mut case, &state).await?;
+                apply(&txn, ctx, &mut case, &state, asked_at).await?;
             }
             verdict(operation.kind, case.payment()?).unwrap_or_else(|| later(None))
         }
@@ -316,7 +318,7 @@ pub(super) async fn conclude_refund(
         .one(ctx.db().fresh())
         .await?;
     if let Some(operation) = operation.filter(|operation| operation.status == OperationStatus::Pending) {
-        return conclude(ctx, &operation, Ok(Told::Return(id, told))).await;
+        return conclude(ctx, &operation, ctx.now(), Ok(Told::Return(id, told))).await;
     }
     let txn = ctx.db().begin().await?;
     let Some(mut case) = Case::open(&txn, ctx, payment).await? else {
@@ -372,7 +374,7 @@ async fn refused(
         // What was refused once would be asked for again and again.
         OperationKind::Create | OperationKind::Complete => {
             let told = told(Stage::Declined(reason))?;
-            apply(txn, ctx, case, &told).await
+            apply(txn, ctx, case, &told, ctx.now()).await
         }
         OperationKind::Refund => {
             let refund = find_refund(txn, operation).await?;
@@ -448,23 +450,29 @@ async fn claim_look(ctx: &Context, row: &payment::Model, counted: i32) -> Result
 }
 
 async fn look_at(ctx: &Context, row: &payment::Model) -> Result<()> {
+    let asked_at = ctx.now();
     let told = match ctx.platform.gateways.get(row.gateway) {
         Some(gateway) => patiently(gateway.retrieve(&transaction_of(ctx, row).await?)).await,
         None => Err(Fault::Unknown("this gateway is not offered any more".to_owned())),
     };
-    take_in(ctx, row.id, told).await?;
+    take_in(ctx, row.id, asked_at, told).await?;
     drive(ctx, &[row.id]).await;
     Ok(())
 }
 
 /// Applies what a gateway has answered about a payment.
-pub(super) async fn take_in(ctx: &Context, id: PaymentId, told: Result<Option<State>, Fault>) -> Result<()> {
+pub(super) async fn take_in(
+    ctx: &Context,
+    id: PaymentId,
+    asked_at: DateTime<Utc>,
+    told: Result<Option<State>, Fault>,
+) -> Result<()> {
     let txn = ctx.db().begin().await?;
     let Some(mut case) = Case::open(&txn, ctx, id).await? else {
         return Ok(());
     };
     if let Ok(Some(state)) = &told {
-        apply(&txn, ctx, &mut case, state).await?;
+        apply(&txn, ctx, &mut case, state, asked_at).await?;
     } else {
         tracing::warn!(payment = %id, ?told, "a gateway does not say how a payment stands");
         let row = case.payments.change(id)?;

@@ -251,9 +251,10 @@ async fn outcome(
         About::Transaction { .. } | About::Nothing { .. } => {}
     }
     let transaction = transaction_of(ctx, &payment).await?;
+    let asked_at = ctx.now();
     match patiently(gateway.confirm(&transaction, body)).await {
         Ok(Some(state)) => {
-            take_in(ctx, payment.id, Ok(Some(state))).await?;
+            take_in(ctx, payment.id, asked_at, Ok(Some(state))).await?;
             drive(ctx, &[payment.id]).await;
             Ok(Outcome::Applied(payment.id))
         }

@@ -63,7 +63,7 @@ pub async fn complete(ctx: &Context, token: &str) -> Result<Option<Page>> {
     let is_open = payment.status == PaymentStatus::RequiresAction && pending(&txn, row.id).await?.is_empty();
     if is_open {
         let state = test::completed(&transaction(ctx, payment, &case.order.row)?);
-        apply(&txn, ctx, &mut case, &state).await?;
+        apply(&txn, ctx, &mut case, &state, ctx.now()).await?;
     }
     let page = Page::of(case.payment()?)?;
     case.save(&txn, ctx.now()).await?;

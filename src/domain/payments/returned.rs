@@ -1,8 +1,9 @@
 //! Money that goes back: what its gateway says of it, and what of it has gone without us.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveModelTrait as _, DatabaseTransaction, EntityTrait as _, IntoActiveModel as _, QuerySelect as _,
+    ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, IntoActiveModel as _,
+    PaginatorTrait as _, QueryFilter as _, QuerySelect as _,
 };
 
 use super::apply::{REVIEW_AMOUNT, review};
@@ -133,6 +134,7 @@ pub(super) async fn returned_elsewhere(
     ctx: &Context,
     case: &mut Case,
     told: Option<Money>,
+    asked_at: DateTime<Utc>,
 ) -> Result<()> {
     let row = case.payment()?;
     let Some(told) = told.filter(|told| told.minor > 0) else {
@@ -145,6 +147,11 @@ pub(super) async fn returned_elsewhere(
     let amount = missing.min(row.captured - row.refunded);
     // Some gateways count what they released among what went back.
     if amount <= 0 {
+        return Ok(());
+    }
+    // A refund of ours that has failed since was among what the gateway spoke of.
+    if changed_since(txn, row.id, asked_at).await? {
+        case.payments.change(case.id)?.look_at = Some(ctx.now());
         return Ok(());
     }
     let refund = refund::Model {
@@ -165,6 +172,15 @@ pub(super) async fn returned_elsewhere(
     case.order
         .happened(OrderEventType::Refunded, "Money has gone back.");
     Ok(())
+}
+
+async fn changed_since(txn: &DatabaseTransaction, id: PaymentId, asked_at: DateTime<Utc>) -> Result<bool> {
+    let changed = refund::Entity::find()
+        .filter(refund::Column::PaymentId.eq(id))
+        .filter(refund::Column::UpdatedAt.gt(asked_at))
+        .count(txn)
+        .await?;
+    Ok(changed > 0)
 }
 
 fn has_ended(order: &OrderInHand) -> bool {
