@@ -250,6 +250,10 @@ fn terms(
         let message = "this gateway does not have this flow".to_owned();
         return refused(ErrorCode::Invalid, "flow", message);
     }
+    if !leads_home(ctx, command.return_url.as_ref()) {
+        let message = "is at none of the shop's own addresses: see SOUK_RETURN_ORIGINS".to_owned();
+        return refused(ErrorCode::Invalid, "returnUrl", message);
+    }
     let Some(money) = charged(gateway, Money::new(order.total, currency)) else {
         let message = "the order costs more than this gateway can take".to_owned();
         return refused(ErrorCode::OutOfRange, "gateway", message);
@@ -258,6 +262,14 @@ fn terms(
         Ok(phone) => Ok(Terms { money, phone }),
         Err(message) if phone.is_none() => refused(ErrorCode::Required, "phone", message),
         Err(message) => refused(ErrorCode::Invalid, "phone", message),
+    }
+}
+
+/// Whether buyers may be sent on there: else anybody could make an address of the shop's that leads to his own.
+fn leads_home(ctx: &Context, url: Option<&Url>) -> bool {
+    match (url, &ctx.platform.orders.return_origins) {
+        (Some(url), Some(allowed)) => allowed.contains(&url.origin().ascii_serialization()),
+        (None, _) | (_, None) => true,
     }
 }
 

@@ -23,7 +23,9 @@ pub(super) struct PaymentCreateInput {
     /// Whether the money is taken at once, or promised until it is captured. One of the gateway's `flows` (else INVALID).
     #[graphql(default_with = "Some(PaymentFlow::Charge)")]
     flow: Option<PaymentFlow>,
-    /// Where the buyer comes back to from a page of the gateway's, by way of an address of ours that asks what has come of it.
+    /// Where the buyer comes back to from a page of the gateway's (PAYPAL, TEST), by way of an address of ours that asks what has
+    /// come of it. In production at one of the shop's own addresses (else INVALID). STRIPE has no page of its own: give Stripe.js
+    /// its `return_url` with `confirmPayment`.
     return_url: Option<Url>,
     /// The telephone that is asked for the money, for MPESA: 07…, 01…, 2547… or 2541…, with or without + and spaces (else
     /// INVALID; REQUIRED when null). Other gateways do not look at it.

@@ -74,7 +74,8 @@ impl PaymentsMutation {
     /// told by the order's events. One payment of an order is under way at a time: one that waits for its buyer gives way to a
     /// new one, any other stands in the way (TRANSITION_INVALID); and an order is paid once (else ALREADY_PAID). A gateway that
     /// does not answer leaves the payment PROCESSING: it is asked again until it is known what has come of it, and never
-    /// charged a second time. Send the same again when the buyer is back from the gateway: it is asked at once.
+    /// charged a second time. Send the same again when the buyer is back from the gateway, or when no answer came in time
+    /// (TIMEOUT): what was begun goes on, and the gateway is asked at once.
     async fn payment_create(
         &self,
         ctx: &Context<'_>,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, Object, SimpleObject, Union};
 
 use crate::domain::payments::hand::{currency, next_action};
+use crate::domain::permission::Permission;
 use crate::entity::{payment, refund, shop_order};
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
@@ -223,9 +224,13 @@ impl Payment {
     /// What the buyer must do next; null when there is nothing. A ClientSecretAction is for the buyer alone: staff see none of
     /// others' orders.
     async fn action(&self, ctx: &Context<'_>) -> Result<Option<PaymentAction>> {
-        let actor = &ctx.domain()?.actor;
-        // Who is not signed in has shown the order's token.
-        let is_buyer = actor.user().is_none() || actor.user() == self.order.user_id;
+        let ctx = ctx.domain()?;
+        let owner = self
+            .order
+            .user_id
+            .filter(|owner| ctx.actor.user() == Some(*owner));
+        // Who is neither staff nor the owner has shown the order's token.
+        let is_buyer = owner.is_some() || !ctx.may(Permission::ReadOrders);
         match next_action(&self.row)? {
             Some(Action::ClientSecret { .. }) if !is_buyer => Ok(None),
             Some(action) => Ok(Some(PaymentAction::try_from(action)?)),

@@ -136,6 +136,8 @@ pub struct OrdersConfig {
     pub manual_hold: Duration,
     /// How long a cart that nobody touches is kept.
     pub cart_life: Duration,
+    /// Where buyers may be sent on to from gateways' pages; None for anywhere.
+    pub return_origins: Option<Vec<String>>,
     /// Whether the TEST gateway, which takes no money, is offered.
     pub test_payments: bool,
 }

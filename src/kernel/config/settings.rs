@@ -38,6 +38,7 @@ settings! {
     "SOUK_LISTEN", "127.0.0.1:8080", "address and port to listen on";
     "SOUK_PUBLIC_URL", "", "the address that browsers use; by default localhost and the port of SOUK_LISTEN";
     "SOUK_CORS_ORIGINS", "", "comma-separated origins of web pages that may call the API";
+    "SOUK_RETURN_ORIGINS", "", "comma-separated origins that buyers may be sent on to from gateways' pages, beside those of SOUK_PUBLIC_URL and SOUK_CORS_ORIGINS; in development any unless it is set";
     "SOUK_TRUSTED_PROXIES", "", "comma-separated addresses or networks of proxies whose X-Forwarded-For is believed";
     "SOUK_INTROSPECTION", "", "whether clients may read the schema; by default only in development";
     "SOUK_SHUTDOWN_DELAY", "0s", "how long requests are still accepted after a signal to stop, while /health/ready says no";
@@ -180,6 +181,7 @@ pub(super) fn read(source: &Source) -> Result<Config, ConfigError> {
     };
     let http = http(&reader, environment)?;
     let accounts = accounts::accounts(&reader, environment)?;
+    let orders = orders(&reader, environment, &http)?;
     Ok(Config {
         environment,
         token: token(&reader, environment, &http.public_url, accounts.access_token_life)?,
@@ -188,7 +190,7 @@ pub(super) fn read(source: &Source) -> Result<Config, ConfigError> {
         accounts,
         password: accounts::password(&reader, environment)?,
         shop: shop(&reader)?,
-        orders: orders(&reader, environment)?,
+        orders,
         gateways: gateways::gateways(&reader, environment)?,
         cache: CacheConfig {
             bytes: parse::bytes("SOUK_CACHE_BYTES", reader.text("SOUK_CACHE_BYTES"))?,
@@ -202,7 +204,11 @@ pub(super) fn read(source: &Source) -> Result<Config, ConfigError> {
 /// Longer is as good as for ever, which nothing here may take.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-fn orders(reader: &Reader<'_>, environment: Environment) -> Result<OrdersConfig, ConfigError> {
+fn orders(
+    reader: &Reader<'_>,
+    environment: Environment,
+    http: &HttpConfig,
+) -> Result<OrdersConfig, ConfigError> {
     let bounded = |name: &str| match reader.duration(name)? {
         duration if duration > LONGEST => Err(ConfigError::bad(name, "must be 3650d at most")),
         duration if duration < Duration::from_secs(1) => Err(ConfigError::bad(name, "must be at least 1s")),
@@ -213,6 +219,7 @@ fn orders(reader: &Reader<'_>, environment: Environment) -> Result<OrdersConfig,
         manual_payments: reader.switch("SOUK_MANUAL_PAYMENTS", environment == Environment::Development)?,
         manual_hold: bounded("SOUK_MANUAL_HOLD")?,
         cart_life: bounded("SOUK_CART_LIFE")?,
+        return_origins: return_origins(reader, environment, http)?,
         test_payments: environment == Environment::Development,
     })
 }
@@ -239,7 +246,7 @@ fn http(reader: &Reader<'_>, environment: Environment) -> Result<HttpConfig, Con
     Ok(HttpConfig {
         listen,
         public_url,
-        cors_origins: cors_origins(reader)?,
+        cors_origins: origins(reader, "SOUK_CORS_ORIGINS")?,
         trusted_proxies: parse::networks("SOUK_TRUSTED_PROXIES", reader.text("SOUK_TRUSTED_PROXIES"))?,
         shutdown_delay: reader.duration("SOUK_SHUTDOWN_DELAY")?,
         shutdown_grace: reader.duration("SOUK_SHUTDOWN_GRACE")?,
@@ -247,9 +254,9 @@ fn http(reader: &Reader<'_>, environment: Environment) -> Result<HttpConfig, Con
     })
 }
 
-fn cors_origins(reader: &Reader<'_>) -> Result<Vec<String>, ConfigError> {
+fn origins(reader: &Reader<'_>, name: &str) -> Result<Vec<String>, ConfigError> {
     let origins = reader
-        .text("SOUK_CORS_ORIGINS")
+        .text(name)
         .split(',')
         .map(str::trim)
         .filter(|origin| !origin.is_empty());
@@ -257,11 +264,24 @@ fn cors_origins(reader: &Reader<'_>) -> Result<Vec<String>, ConfigError> {
         .map(|origin| match Url::parse(origin) {
             Ok(url) if url.origin().ascii_serialization() == origin => Ok(origin.to_owned()),
             _ => Err(ConfigError::bad(
-                "SOUK_CORS_ORIGINS",
+                name,
                 format!("{origin:?} is not an origin such as https://shop.example"),
             )),
         })
         .collect()
+}
+
+/// Where buyers may be sent on to; None for anywhere.
+fn return_origins(
+    reader: &Reader<'_>,
+    environment: Environment,
+    http: &HttpConfig,
+) -> Result<Option<Vec<String>>, ConfigError> {
+    let mut allowed = origins(reader, "SOUK_RETURN_ORIGINS")?;
+    let is_open = environment == Environment::Development && allowed.is_empty();
+    allowed.extend(http.cors_origins.iter().cloned());
+    allowed.push(http.public_url.origin().ascii_serialization());
+    Ok(Some(allowed).filter(|_| !is_open))
 }
 
 fn database(reader: &Reader<'_>) -> Result<DatabaseConfig, ConfigError> {

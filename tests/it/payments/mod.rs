@@ -1,6 +1,7 @@
 //! Paying orders, and giving the money back: what clients may do, what gateways may do to us, and what holds whatever
 //! happens.
 
+mod buyer;
 mod create;
 mod inbox;
 mod late;
