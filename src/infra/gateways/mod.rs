@@ -6,6 +6,7 @@
 
 pub mod http;
 pub mod manual;
+mod mask;
 mod message;
 pub mod mpesa;
 pub mod oauth;
@@ -23,6 +24,7 @@ use async_trait::async_trait;
 use crate::entity::payment::PaymentFlow;
 use crate::kernel::money::{Currency, Money};
 
+pub use mask::masked;
 pub use message::{About, Event, Message, Names, Unverified};
 pub use registry::Gateways;
 pub use transaction::{Action, Fault, Reason, Refund, Return, ReturnStage, Stage, State, Transaction};

@@ -21,7 +21,7 @@ use url::Url;
 use super::http::Miss;
 use super::{
     Action, Capabilities, Event, Fault, Message, PaymentGateway, Reason, Refund, Return, ReturnStage, Stage,
-    State, Transaction, Unverified,
+    State, Transaction, Unverified, masked,
 };
 use crate::entity::payment::PaymentFlow;
 use crate::kernel::clock::Clock;
@@ -72,7 +72,7 @@ impl Mpesa {
 
     fn prompt(transaction: &Transaction) -> Stage {
         Stage::RequiresAction(Action::PhonePrompt {
-            phone: phone::masked(transaction.phone()),
+            phone: masked(transaction.phone()),
             expires_at: transaction.begun_at + PROMPT,
         })
     }

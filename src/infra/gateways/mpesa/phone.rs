@@ -1,4 +1,4 @@
-//! Telephone numbers as Daraja knows them, and as people are shown them.
+//! Telephone numbers as Daraja knows them.
 
 const WANTED: &str =
     "M-Pesa asks for the money on a Kenyan mobile number, such as 0712 345 678 or +254 712 345 678";
@@ -21,13 +21,6 @@ pub(super) fn normalised(given: Option<&str>) -> Result<String, String> {
     local
         .map(|local| format!("254{local}"))
         .ok_or_else(|| WANTED.to_owned())
-}
-
-/// All but the first four and the last three digits.
-pub(super) fn masked(phone: &str) -> String {
-    let last = phone.chars().count().saturating_sub(3);
-    let hide = |(place, digit)| if (4..last).contains(&place) { '•' } else { digit };
-    phone.chars().enumerate().map(hide).collect()
 }
 
 #[cfg(test)]
@@ -68,11 +61,5 @@ mod tests {
             assert_eq!(normalised(Some(given)), Err(WANTED.to_owned()), "{given}");
         }
         assert!(normalised(None).is_err());
-    }
-
-    #[test]
-    fn most_of_a_number_is_hidden() {
-        assert_eq!(masked("254712345678"), "2547•••••678");
-        assert_eq!(masked(""), "");
     }
 }
