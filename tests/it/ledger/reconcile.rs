@@ -133,6 +133,31 @@ both! {
         shop.close().await;
     }
 
+    async fn what_is_still_asked_after_is_not_called_over(shop: &Shop) {
+        let (gateway, shop) = Wild::beside(shop).await;
+        let thing = thing(&shop).await;
+        gateway.mind().how = How::Asks;
+        let order = shop.ordered(&[(&thing, 1)]).await;
+        pay(&shop, &order, "STRIPE").await;
+        let advice = async || {
+            let (_, heard) = compared(&shop, None, DateTime::UNIX_EPOCH).await;
+            heard.differences.iter().map(|found| (found.what, found.advice.split(':').next().unwrap())).collect::<Vec<_>>()
+        };
+        gateway.change(0, |kept| kept.money = dollars(2_100));
+        assert_eq!(advice().await, [("amount", "The worker still asks after it by itself")]);
+        gateway.mind().kept.clear();
+        assert_eq!(advice().await, [("status", "The worker still asks after it by itself")]);
+
+        // It is over here, and nobody asks.
+        let id = match shop.kind {
+            Kind::Sqlite => format!("x'{}'", order.order_id().0.simple()),
+            Kind::Postgres => format!("'{}'", order.order_id().0),
+        };
+        shop.execute(&format!("UPDATE payment SET status = 'VOIDED', look_at = NULL WHERE order_id = {id}")).await.unwrap();
+        assert_eq!(advice().await, [("status", "Nothing here asks after it any more")]);
+        shop.close().await;
+    }
+
     async fn a_gateway_without_settings_is_a_silence(shop: &Shop) {
         let (_gateway, beside) = Wild::beside(shop).await;
         let thing = thing(&beside).await;
