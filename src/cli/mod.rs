@@ -83,6 +83,14 @@ fn with_settings(command: Command) -> anyhow::Result<ExitCode> {
     for name in source.without_effect() {
         tracing::warn!(setting = name, "this setting has no effect in this version");
     }
+    if matches!(command, Command::Serve(_) | Command::Worker) {
+        for name in source.strangers() {
+            tracing::warn!(name, "this is no setting of the shop's, and has no effect");
+        }
+        for (setting, odd) in config.warnings() {
+            tracing::warn!("{setting} {odd}");
+        }
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {

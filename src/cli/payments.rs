@@ -28,7 +28,7 @@ pub(super) struct PaymentsArgs {
 #[derive(Debug, Subcommand)]
 enum PaymentsCommand {
     /// Compare payments with their gateways and with the ledger, and say what differs. Changes nothing. Ends with 0 when
-    /// all agree, and with 1 when something differs or a gateway did not answer
+    /// all agree, and with 1 when something differs, or a gateway did not answer or has no settings
     Reconcile(ReconcileArgs),
 }
 
@@ -147,7 +147,10 @@ impl Watch for Screen {
             return;
         }
         let Silence { subject, by, why } = silence;
-        let line = format!("{subject}: {by} did not answer: {why}");
+        let line = match subject {
+            Some(subject) => format!("{subject}: {by} did not answer: {why}"),
+            None => format!("{by} was not asked: {why}"),
+        };
         self.bar.suspend(|| drop(writeln!(io::stderr(), "{line}")));
     }
 }
@@ -163,6 +166,7 @@ fn summarise(report: &Report) -> io::Result<()> {
         payments,
         asked,
         not_asked,
+        without_settings: _,
         differences,
         silences,
     } = report;
@@ -178,7 +182,7 @@ fn summarise(report: &Report) -> io::Result<()> {
         let who = counted(not_asked);
         writeln!(
             out,
-            "Of these the gateway remembers nothing, or has no settings: {who}."
+            "Of these the gateway remembers nothing: {who}."
         )?;
     }
     if report.agrees() {

@@ -4,6 +4,7 @@
 //! setting wins. A name or value that is not understood stops the start.
 
 mod accounts;
+mod advice;
 mod gateways;
 mod parse;
 mod settings;

@@ -36,7 +36,7 @@ macro_rules! settings {
 settings! {
     "SOUK_ENV", "development", "`production` refuses weak secrets and hides introspection";
     "SOUK_LISTEN", "127.0.0.1:8080", "address and port to listen on";
-    "SOUK_PUBLIC_URL", "", "the address that browsers use; by default localhost and the port of SOUK_LISTEN";
+    "SOUK_PUBLIC_URL", "", "the address that browsers use, and M-Pesa calls; by default localhost and the port of SOUK_LISTEN";
     "SOUK_CORS_ORIGINS", "", "comma-separated origins of web pages that may call the API";
     "SOUK_RETURN_ORIGINS", "", "comma-separated origins that buyers may be sent on to from gateways' pages, beside those of SOUK_PUBLIC_URL and SOUK_CORS_ORIGINS; in development any unless it is set";
     "SOUK_TRUSTED_PROXIES", "", "comma-separated addresses or networks of proxies whose X-Forwarded-For is believed";
@@ -69,8 +69,8 @@ settings! {
     "SOUK_MANUAL_PAYMENTS", "", "whether buyers may pay by MANUAL: by bank transfer (CHARGE) or on delivery (AUTHORIZE), which hold stock without money; by default only in development";
     "SOUK_MANUAL_HOLD", "7d", "how long an order holds stock while a bank transfer is awaited";
     "SOUK_CART_LIFE", "30d", "how long a cart that nobody touches is kept";
-    "STRIPE_SECRET_KEY", "", "Stripe: sk_live_… or sk_test_…; a gateway without its settings is not offered";
-    "STRIPE_PUBLISHABLE_KEY", "", "Stripe: pk_…, which buyers' browsers are given";
+    "STRIPE_SECRET_KEY", "", "Stripe: sk_… or rk_… of the live or the test mode; a gateway without its settings is not offered";
+    "STRIPE_PUBLISHABLE_KEY", "", "Stripe: pk_… of the same mode, which buyers' browsers are given";
     "STRIPE_WEBHOOK_SECRET", "", "Stripe: whsec_… of the endpoint /webhooks/stripe";
     "STRIPE_WEBHOOK_PREVIOUS_SECRET", "", "Stripe: an older secret that still verifies while it is rolled";
     "STRIPE_API_BASE", "https://api.stripe.com", "Stripe: another address, for tests";
@@ -184,6 +184,7 @@ pub(super) fn read(source: &Source) -> Result<Config, ConfigError> {
     let orders = orders(&reader, environment, &http)?;
     Ok(Config {
         environment,
+        gateways: gateways::gateways(&reader, environment, &http.public_url)?,
         token: token(&reader, environment, &http.public_url, accounts.access_token_life)?,
         http,
         database: database(&reader)?,
@@ -191,7 +192,6 @@ pub(super) fn read(source: &Source) -> Result<Config, ConfigError> {
         password: accounts::password(&reader, environment)?,
         shop: shop(&reader)?,
         orders,
-        gateways: gateways::gateways(&reader, environment)?,
         cache: CacheConfig {
             bytes: parse::bytes("SOUK_CACHE_BYTES", reader.text("SOUK_CACHE_BYTES"))?,
             time_to_live: reader.duration("SOUK_CACHE_TTL")?,

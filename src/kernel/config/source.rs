@@ -1,6 +1,6 @@
 //! Where settings come from, and which source wins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::parse::ConfigError;
@@ -10,7 +10,12 @@ use super::settings::{LATER, SETTINGS};
 #[derive(Clone, Debug, Default)]
 pub struct Source {
     values: BTreeMap<String, String>,
+    /// Names that begin like a gateway's setting and are none.
+    strangers: BTreeSet<String>,
 }
+
+/// What settings of gateways begin with. Other programs have such names too, such as the Stripe CLI its `STRIPE_API_KEY`.
+const SHARED: [&str; 3] = ["STRIPE_", "PAYPAL_", "MPESA_"];
 
 impl Source {
     /// The environment of this process over `.env` over `souk.toml`, both in the working directory.
@@ -31,7 +36,10 @@ impl Source {
     ) -> Result<Self, ConfigError> {
         let mut source = Self::default();
         source.add_toml(&folder.join("souk.toml"))?;
-        let environment: Vec<_> = environment.into_iter().filter(|(name, _)| ours(name)).collect();
+        let environment: Vec<_> = environment
+            .into_iter()
+            .filter(|(name, _)| source.takes(name))
+            .collect();
         let production = environment
             .iter()
             .any(|(name, value)| name == "SOUK_ENV" && value == "production");
@@ -57,6 +65,20 @@ impl Source {
             .keys()
             .map(String::as_str)
             .filter(|name| LATER.contains(name))
+    }
+
+    /// Variables that look like a gateway's setting, and are left alone: for a warning at the start.
+    pub fn strangers(&self) -> impl Iterator<Item = &str> {
+        self.strangers.iter().map(String::as_str)
+    }
+
+    /// Whether a variable of the environment or of `.env` is for us.
+    fn takes(&mut self, name: &str) -> bool {
+        let ours = ours(name);
+        if !ours && SHARED.iter().any(|start| name.starts_with(start)) {
+            self.strangers.insert(name.to_owned());
+        }
+        ours
     }
 
     fn add_toml(&mut self, file: &Path) -> Result<(), ConfigError> {
@@ -95,7 +117,7 @@ impl Source {
                     "has a line that is not NAME=value; a value with blanks needs quotes",
                 )
             })?;
-            if ours(&name) {
+            if self.takes(&name) {
                 self.values.insert(name, value);
             }
         }
@@ -120,7 +142,9 @@ impl Source {
 
 /// Whether a variable of the environment is a setting of ours, or is meant as one.
 fn ours(name: &str) -> bool {
-    name.starts_with("SOUK_") || SETTINGS.iter().any(|setting| setting.name == name) || LATER.contains(&name)
+    let known = SETTINGS.iter().any(|setting| setting.name == name) || LATER.contains(&name);
+    let misspelt = || SHARED.iter().any(|start| name.starts_with(start)) && nearest(name).is_some();
+    known || name.starts_with("SOUK_") || misspelt()
 }
 
 fn nearest(name: &str) -> Option<String> {
@@ -149,4 +173,46 @@ fn distance(a: &str, b: &str) -> usize {
         row = next;
     }
     row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(names: &[&str], folder: &Path) -> Result<Source, ConfigError> {
+        let environment = names.iter().map(|name| ((*name).to_owned(), "x".to_owned()));
+        Source::read(environment, folder)
+    }
+
+    #[test]
+    fn a_misspelt_setting_of_a_gateway_is_named_with_what_was_meant() {
+        for (name, meant) in [
+            ("STRIPE_WEBHOK_SECRET", "STRIPE_WEBHOOK_SECRET"),
+            ("PAYPAL_CLIENTID", "PAYPAL_CLIENT_ID"),
+            ("MPESA_SHORT_CODE", "MPESA_SHORTCODE"),
+        ] {
+            let error = with(&[name], Path::new("/nonexistent")).unwrap_err();
+            let expected = format!("{name} is not a setting, did you mean {meant}?");
+            assert!(error.to_string().starts_with(&expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_other_programs_call_like_a_gateway_is_left_alone_and_listed() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(".env"), "PAYPAL_MODE=live\n").unwrap();
+        let names = [
+            "STRIPE_API_KEY",
+            "MPESA_SIM_SERVICE_HOST",
+            "PATH",
+            "STRIPE_SECRET_KEY",
+        ];
+        let source = with(&names, folder.path()).unwrap();
+        let strangers: Vec<&str> = source.strangers().collect();
+        assert_eq!(
+            strangers,
+            ["MPESA_SIM_SERVICE_HOST", "PAYPAL_MODE", "STRIPE_API_KEY"]
+        );
+        assert_eq!(source.get("STRIPE_API_KEY"), None);
+    }
 }

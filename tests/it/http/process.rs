@@ -74,6 +74,32 @@ fn a_bad_setting_is_named_in_one_line() {
 }
 
 #[test]
+fn what_may_be_a_mistake_about_gateways_is_warned_about() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [
+        ("STRIPE_API_KEY", "sk_test_ofAnotherProgram"),
+        ("STRIPE_SECRET_KEY", "sk_test_ofThisShop"),
+        ("STRIPE_PUBLISHABLE_KEY", "pk_test_ofThisShop"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_ofThisShop"),
+        ("SOUK_ENV", "production"),
+        ("SOUK_JWT_SECRET", "f2b7c0d94e6a18355d7fa1c3b8e09264"),
+        ("DATABASE_URL", "sqlite:///nowhere/souk.db"),
+    ];
+    for (command, warned) in [("worker", true), ("serve", true), ("migrate", false)] {
+        let arguments: &[&str] = match command {
+            "migrate" => &["migrate", "status"],
+            command => &[command],
+        };
+        let settings = [&settings[..], &[("SOUK_LISTEN", "127.0.0.1:0")]].concat();
+        let (_, _, stderr) = output(&folder, arguments, &settings);
+        for part in ["STRIPE_API_KEY", "STRIPE_SECRET_KEY is of Stripe's test mode"] {
+            assert_eq!(stderr.contains(part), warned, "{command}: {stderr}");
+        }
+        assert!(!stderr.contains("_of"), "{stderr}");
+    }
+}
+
+#[test]
 fn wrong_usage_is_told_apart_from_failure() {
     let folder = tempfile::tempdir().unwrap();
     for arguments in [

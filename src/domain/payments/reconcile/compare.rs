@@ -16,6 +16,8 @@ use crate::kernel::money::{Currency, Money};
 const FAULT: &str = "This is a fault of the program: keep the database as it is, and report it.";
 const WORKER: &str =
     "The worker asks after it by itself: see that one runs, and what it logs, then reconcile again.";
+const STILL: &str =
+    "The worker still asks after it by itself: if it stays, see what it logs, and look at it at the gateway.";
 const BY_HAND: &str = "Nothing here asks after it any more: look at it at the gateway, and settle it there.";
 const ELSEWHERE: &str =
     "Somebody has moved money at the gateway itself: look at it there, and settle the difference by hand.";
@@ -100,24 +102,27 @@ pub(super) fn with_gateway(found: &mut Found, seen: &Seen, told: Option<&State>)
         subject: row.id.to_string(),
         by: row.gateway.to_value(),
     };
+    // What is looked at again may come right, and what cannot is told by the log.
+    let asked = Class::of(row.status) == Some(Class::Open) || row.look_at.is_some();
+    let odd = if asked { STILL } else { BY_HAND };
     let Some(told) = told else {
         // What was declined at once, or was never begun, leaves no trace there.
         if row.gateway_reference.is_some() || row.captured > 0 || row.authorized > 0 {
             let ours = row.status.to_value();
-            side.differ("status", ours, "nothing is known of it".to_owned(), BY_HAND);
+            side.differ("status", ours, "nothing is known of it".to_owned(), odd);
         }
         return Ok(());
     };
     if let Some(doubt) = &told.doubt {
-        side.differ("identity", row.id.to_string(), doubt.clone(), BY_HAND);
+        side.differ("identity", row.id.to_string(), doubt.clone(), odd);
         return Ok(());
     }
-    side.money("amount", money(row, row.amount)?, told.money, BY_HAND);
+    side.money("amount", money(row, row.amount)?, told.money, odd);
     let theirs = Class::told(&told.stage);
+    let advice = if asked { WORKER } else { BY_HAND };
     if let Some(ours) = Class::of(row.status)
         && ours != theirs
     {
-        let advice = if ours == Class::Open { WORKER } else { BY_HAND };
         side.differ("status", ours.name().to_owned(), theirs.name().to_owned(), advice);
     }
     let captured = match &told.stage {
@@ -130,7 +135,6 @@ pub(super) fn with_gateway(found: &mut Found, seen: &Seen, told: Option<&State>)
         | Stage::Voided
         | Stage::Expired => money(row, 0)?,
     };
-    let advice = if row.look_at.is_some() { WORKER } else { BY_HAND };
     side.money("captured", money(row, row.captured)?, captured, advice);
     if let Some(refunded) = told.refunded {
         // What is on its way has gone, as they see it.

@@ -66,11 +66,12 @@ pub struct Difference {
     pub advice: &'static str,
 }
 
-/// What a gateway did not tell.
+/// What a gateway did not tell, or was not asked for want of settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Silence {
-    pub subject: String,
+    /// The id of a payment; None where it is about all of the gateway's.
+    pub subject: Option<String>,
     pub by: String,
     pub why: String,
 }
@@ -82,8 +83,10 @@ pub struct Report {
     pub payments: u64,
     /// Those of them whose gateway was asked, by its name.
     pub asked: BTreeMap<String, u64>,
-    /// Those whose gateway remembers nothing, or is not set up: they were compared with the ledger alone.
+    /// Those whose gateway remembers nothing: they were compared with the ledger alone.
     pub not_asked: BTreeMap<String, u64>,
+    /// Those whose gateway has no settings, and could not be asked.
+    pub without_settings: BTreeMap<String, u64>,
     pub differences: u64,
     pub silences: u64,
 }
@@ -128,20 +131,20 @@ pub async fn reconcile(ctx: &Context, scope: &Scope, watch: &mut (dyn Watch + Se
         while let Some(looked) = looked.next().await {
             let Some(Looked {
                 gateway,
-                asked,
+                source,
                 found,
             }) = looked?
             else {
                 continue;
             };
             report.payments += 1;
-            let counted = if asked {
-                &mut report.asked
-            } else {
-                &mut report.not_asked
+            let counted = match source {
+                Source::Asked => &mut report.asked,
+                Source::RemembersNothing => &mut report.not_asked,
+                Source::WithoutSettings => &mut report.without_settings,
             };
             *counted.entry(gateway.to_value()).or_default() += 1;
-            if asked {
+            if source == Source::Asked {
                 heard.push((gateway, found.silences.is_empty()));
             }
             for difference in found.differences {
@@ -159,6 +162,19 @@ pub async fn reconcile(ctx: &Context, scope: &Scope, watch: &mut (dyn Watch + Se
             let silent = in_a_row.entry(gateway).or_default();
             *silent = if answered { 0 } else { *silent + 1 };
         }
+    }
+    for (gateway, count) in &report.without_settings {
+        let payments = if *count == 1 {
+            "payment was"
+        } else {
+            "payments were"
+        };
+        report.silences += 1;
+        watch.silent(Silence {
+            subject: None,
+            by: gateway.clone(),
+            why: format!("it has no settings, and {count} {payments} compared with the ledger alone"),
+        });
     }
     Ok(report)
 }
@@ -231,8 +247,28 @@ struct Found {
 
 struct Looked {
     gateway: PaymentGatewayName,
-    asked: bool,
+    source: Source,
     found: Found,
+}
+
+/// What a gateway is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Asked,
+    RemembersNothing,
+    WithoutSettings,
+}
+
+impl Source {
+    fn of(name: PaymentGatewayName, gateway: Option<&dyn PaymentGateway>) -> Self {
+        use PaymentGatewayName as Name;
+        match (gateway, name) {
+            (Some(gateway), _) if gateway.remembers() => Self::Asked,
+            // They need no settings, and know what they are told.
+            (Some(_), _) | (None, Name::Manual | Name::Test) => Self::RemembersNothing,
+            (None, Name::Stripe | Name::Paypal | Name::Mpesa) => Self::WithoutSettings,
+        }
+    }
 }
 
 async fn look_at(
@@ -244,11 +280,9 @@ async fn look_at(
         return Ok(None);
     };
     let name = seen.payment.gateway;
-    let gateway = ctx
-        .platform
-        .gateways
-        .get(name)
-        .filter(|gateway| gateway.remembers());
+    let gateway = ctx.platform.gateways.get(name);
+    let source = Source::of(name, gateway);
+    let gateway = gateway.filter(|_| source == Source::Asked);
     let mut tries = 1;
     loop {
         let mut found = Found::default();
@@ -269,7 +303,7 @@ async fn look_at(
             _ => {
                 return Ok(Some(Looked {
                     gateway: name,
-                    asked: gateway.is_some(),
+                    source,
                     found,
                 }));
             }
@@ -281,7 +315,7 @@ async fn look_at(
 impl Found {
     fn silent(&mut self, seen: &Seen, why: impl Into<String>) {
         self.silences.push(Silence {
-            subject: seen.payment.id.to_string(),
+            subject: Some(seen.payment.id.to_string()),
             by: seen.payment.gateway.to_value(),
             why: why.into(),
         });
