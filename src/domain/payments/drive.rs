@@ -12,7 +12,7 @@ use sea_orm::{
 };
 
 use super::apply::{apply, end_review};
-use super::hand::{Case, money, transaction_of};
+use super::hand::{Case, Journey, money, transaction_of};
 use super::operation::{Ended, LEASE, end, key, pending, take};
 use super::returned::{apply_refund, awaited};
 use crate::domain::context::Context;
@@ -301,6 +301,9 @@ async fn conclude(
             later(Some(error))
         }
     };
+    if operation.kind == OperationKind::Create && ended.is_over() {
+        Journey::hide_phone(case.payments.change(case.id)?)?;
+    }
     end(&txn, operation, ended, ctx.now()).await?;
     case.save(&txn, ctx.now()).await?;
     commit(ctx, txn).await

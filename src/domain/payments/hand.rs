@@ -12,7 +12,7 @@ use crate::domain::ledger::book::{self, Returned};
 use crate::domain::orders::change::OrderInHand;
 use crate::entity::payment::PaymentStatus;
 use crate::entity::{payment, shop_order};
-use crate::infra::gateways::{Action, Transaction};
+use crate::infra::gateways::{Action, Transaction, masked};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::id::{OrderId, PaymentId, RefundId};
 use crate::kernel::money::{Currency, Money};
@@ -182,6 +182,21 @@ impl Journey {
     pub(super) fn store(&self, row: &mut payment::Model) -> Result<()> {
         row.action = Some(serde_json::to_value(self).map_err(Error::internal)?);
         Ok(())
+    }
+
+    /// Keeps no more of a phone than what is shown, once its gateway has been told of it.
+    pub(super) fn hide_phone(row: &mut payment::Model) -> Result<()> {
+        let mut journey = Self::of(row)?;
+        journey.phone = journey.phone.as_deref().map(masked);
+        journey.store(row)
+    }
+
+    /// Keeps nothing that was for the buyer alone, once there is nothing left for him to do.
+    pub(super) fn end(row: &mut payment::Model) -> Result<()> {
+        let mut journey = Self::of(row)?;
+        journey.next = None;
+        journey.phone = journey.phone.as_deref().map(masked);
+        journey.store(row)
     }
 }
 

@@ -93,6 +93,7 @@ pub(super) fn hear(row: &mut payment::Model, told: &State, taken: bool) -> Resul
         return Ok(News::Nothing);
     }
     row.authorized = 0;
+    Journey::end(row)?;
     match &told.stage {
         Stage::Authorized => {
             row.authorized = row.amount;

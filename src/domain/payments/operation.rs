@@ -202,6 +202,15 @@ pub(super) enum Ended {
     Unsent(DateTime<Utc>, String),
 }
 
+impl Ended {
+    pub(super) fn is_over(&self) -> bool {
+        match self {
+            Self::Succeeded | Self::Failed(_) => true,
+            Self::Later(..) | Self::Unsent(..) => false,
+        }
+    }
+}
+
 /// Writes down what came of an operation, unless that is known already.
 pub(super) async fn end(
     txn: &DatabaseTransaction,
@@ -209,7 +218,7 @@ pub(super) async fn end(
     ended: Ended,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    if comes_first(operation.kind) && matches!(ended, Ended::Succeeded | Ended::Failed(_)) {
+    if comes_first(operation.kind) && ended.is_over() {
         hurry(txn, operation.payment_id, now).await?;
     }
     let uncounted = i32::from(matches!(ended, Ended::Unsent(..)));
