@@ -15,6 +15,7 @@ mod registry;
 pub mod stripe;
 pub mod test;
 mod transaction;
+mod word;
 
 use std::fmt;
 use std::time::Duration;

@@ -10,7 +10,7 @@ use crate::entity::payment::{PaymentFlow, TestOutcome};
 use crate::kernel::money::Money;
 
 /// Money that is to be taken, as a gateway is told of it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Transaction {
     /// What we call it.
     pub id: String,
@@ -27,12 +27,43 @@ pub struct Transaction {
     pub order: String,
     /// What buyers call that order: nine digits.
     pub order_number: String,
-    /// Where a page of the gateway's sends the buyer: an address of ours, which sends him on.
+    /// Where a page of the gateway's sends the buyer: an address of ours, which sends him on. Whoever has it can go there too.
     pub return_url: String,
     /// As the gateway wrote it in [`super::PaymentGateway::phone`]. Not to be logged.
     pub phone: Option<SecretString>,
     pub test_outcome: Option<TestOutcome>,
     pub begun_at: DateTime<Utc>,
+}
+
+/// Without what is the buyer's alone.
+impl fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            id,
+            reference,
+            receipt,
+            secret: _,
+            flow,
+            money,
+            order,
+            order_number,
+            return_url: _,
+            phone: _,
+            test_outcome,
+            begun_at,
+        } = self;
+        f.debug_struct("Transaction")
+            .field("id", id)
+            .field("reference", reference)
+            .field("receipt", receipt)
+            .field("flow", flow)
+            .field("money", money)
+            .field("order", order)
+            .field("order_number", order_number)
+            .field("test_outcome", test_outcome)
+            .field("begun_at", begun_at)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Transaction {
@@ -174,4 +205,34 @@ pub enum Fault {
     Unsent(String),
     /// It has not, and will not however often it is asked.
     Refused(Reason),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::money::Currency;
+
+    #[test]
+    fn what_is_the_buyers_is_not_shown() {
+        let transaction = Transaction {
+            id: "payment_1".to_owned(),
+            reference: Some("ws_CO_1".to_owned()),
+            receipt: None,
+            secret: "a-secret".into(),
+            flow: PaymentFlow::Charge,
+            money: Money::new(100, Currency::USD),
+            order: "order_1".to_owned(),
+            order_number: "123456789".to_owned(),
+            return_url: "https://shop.example/payments/return/payment_1/a-secret".to_owned(),
+            phone: Some("254712345678".into()),
+            test_outcome: None,
+            begun_at: DateTime::UNIX_EPOCH,
+        };
+        for shown in [format!("{transaction:?}"), format!("{transaction:#?}")] {
+            assert!(shown.contains("ws_CO_1"), "{shown}");
+            for hidden in ["a-secret", "shop.example", "712345678"] {
+                assert!(!shown.contains(hidden), "{shown}");
+            }
+        }
+    }
 }

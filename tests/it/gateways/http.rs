@@ -1,8 +1,7 @@
 //! Speaking with gateways, whichever it is: tries and pauses, bounds, connections, tokens, and what may be seen of it.
 
-use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
@@ -17,6 +16,7 @@ use souk::kernel::clock::ManualClock;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
+use super::log::Log;
 use super::sim::{Answer, Asked, Mishap, Plays, Sim};
 
 /// Says the same to everybody.
@@ -230,31 +230,9 @@ async fn each_try_is_measured_by_its_outcome() {
     assert_eq!(seen, expected);
 }
 
-/// What is written to the log.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn nothing_that_is_said_is_shown() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let logging = tracing::subscriber::set_default(subscriber);
+    let (log, logging) = Log::begin();
     let (sim, client) = sim().await;
     let answer = status(200)
         .with("request-id", "req_7")
@@ -275,7 +253,7 @@ async fn nothing_that_is_said_is_shown() {
     sim.mishap("/pay", Mishap::LosesAnswer);
     let miss = client.send(&post(&sim).once()).await.unwrap_err();
     drop(logging);
-    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let logged = log.text();
     assert!(
         logged.contains("req_7")
             && logged.contains("a gateway answered")

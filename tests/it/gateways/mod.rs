@@ -3,7 +3,9 @@
 
 mod http;
 pub(crate) mod interleave;
+mod log;
 mod mpesa;
 pub(crate) mod paypal;
+mod refused;
 pub(crate) mod sim;
 mod stripe;

@@ -117,6 +117,7 @@ pub(super) fn error(status: u16, code: &str, message: &str) -> Ack {
         )
     };
     match (status, code) {
+        _ if is_about_token(status, code) => Ack::Refused(unavailable()),
         (429, _) => Ack::Busy(reason("gateway_busy", "M-Pesa is busy. Try again in a minute.")),
         (_, "500.001.1001") if says("lock subscriber") => Ack::Busy(reason("phone_busy", PHONE_BUSY)),
         (_, "500.001.1001") if says("credential") || says("merchant") => Ack::Refused(unavailable()),
@@ -126,14 +127,14 @@ pub(super) fn error(status: u16, code: &str, message: &str) -> Ack {
         (400..=499, code) if code.starts_with("400.") => {
             Ack::Refused(reason("invalid_request", "M-Pesa did not take the request."))
         }
-        (400 | 401 | 403 | 404 | 405 | 413 | 415 | 422, _) => Ack::Refused(unavailable()),
+        (400 | 403 | 404 | 405 | 413 | 415 | 422, _) => Ack::Refused(unavailable()),
         _ => Ack::Unclear(format!("status {status}, {}", raw(code))),
     }
 }
 
-/// Whether the token was not taken, and so the request neither.
+/// Whether the token was not taken, and so the request neither. Daraja has called that 404.001.03, and 401.003.01 [bg].
 pub(super) fn is_about_token(status: u16, code: &str) -> bool {
-    status == 401 || code == "404.001.03"
+    status == 401 || code == "401" || code.starts_with("401.") || code == "404.001.03"
 }
 
 #[cfg(test)]
@@ -177,6 +178,24 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_renewed_when_it_is_the_token() {
+        for (status, code, is) in [
+            (401, "", true),
+            (401, "400.002.02", true),
+            (400, "401.003.01", true),
+            (500, "401.002.01", true),
+            (404, "404.001.03", true),
+            (200, "401", true),
+            (404, "404.001.01", false),
+            (400, "400.401.01", false),
+            (500, "4011", false),
+            (403, "", false),
+        ] {
+            assert_eq!(is_about_token(status, code), is, "{status} {code}");
+        }
+    }
+
+    #[test]
     fn errors_are_refusals_only_where_nothing_was_done() {
         let answer = |status, code, message| match error(status, code, message) {
             Ack::Accepted(_) => "accepted".to_owned(),
@@ -198,6 +217,19 @@ mod tests {
                 "refused invalid_phone",
             ),
             (400, "", "", "refused gateway_unavailable"),
+            (401, "", "", "refused gateway_unavailable"),
+            (
+                500,
+                "401.003.01",
+                "Error Occurred - Invalid Access Token",
+                "refused gateway_unavailable",
+            ),
+            (
+                404,
+                "404.001.03",
+                "Invalid Access Token",
+                "refused gateway_unavailable",
+            ),
             (403, "", "", "refused gateway_unavailable"),
             (429, "", "", "busy gateway_busy"),
             (

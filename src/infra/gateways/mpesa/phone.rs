@@ -8,7 +8,7 @@ pub(super) fn normalised(given: Option<&str>) -> Result<String, String> {
     let digits: String = given
         .unwrap_or_default()
         .chars()
-        .filter(|character| !matches!(character, ' ' | '-'))
+        .filter(|character| !matches!(character, ' ' | '-' | '.' | '(' | ')'))
         .collect();
     let local = ["+254", "254", "0"]
         .iter()
@@ -37,6 +37,10 @@ mod tests {
             "+254712345678",
             "+254 712 345678",
             " 0712345678 ",
+            "(0712) 345-678",
+            "0712.345.678",
+            "+254 (712) 345 678",
+            "(+254)712.345.678",
         ] {
             assert_eq!(normalised(Some(given)).unwrap(), "254712345678", "{given}");
         }

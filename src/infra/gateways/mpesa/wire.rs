@@ -15,6 +15,7 @@ use super::callback::text;
 use super::codes::{self, Ack, Query};
 use crate::infra::gateways::http::{Answer, Call, Client, Miss};
 use crate::infra::gateways::oauth::Tokens;
+use crate::infra::gateways::word::word;
 use crate::infra::gateways::{Fault, Refund, Transaction};
 use crate::kernel::clock::Clock;
 use crate::kernel::config::{MpesaConfig, MpesaReversal};
@@ -118,6 +119,24 @@ impl Said {
         text(&self.error_code).unwrap_or_default()
     }
 
+    /// Whether a prompt is still on its phone: an answer, although it is written as an error.
+    fn is_pending(&self) -> bool {
+        let message = text(&self.error_message).unwrap_or_default();
+        self.error_code() == "500.001.1001" && message.to_ascii_lowercase().contains("being processed")
+    }
+
+    /// Says in the log why something is not done. Daraja's messages are not told: they may name phones.
+    fn report(&self, operation: &str, answer: &Answer) {
+        let response = text(&self.response_code).filter(|code| code != "0");
+        let code = text(&self.error_code).or(response);
+        if self.is_pending() || (answer.is_success() && code.is_none()) {
+            return;
+        }
+        let code = code.as_deref().map(word);
+        let status = answer.status;
+        tracing::warn!(gateway = "mpesa", operation, status, code, "a gateway refused");
+    }
+
     fn error(&self, status: u16) -> Ack {
         let message = text(&self.error_message).unwrap_or_default();
         codes::error(status, &self.error_code(), &message)
@@ -195,8 +214,7 @@ impl Daraja {
             Some(code) if answer.is_success() && is_ours => return Ok(codes::query(&code)),
             Some(_) | None => {}
         }
-        let message = text(&said.error_message).unwrap_or_default().to_ascii_lowercase();
-        if said.error_code() == "500.001.1001" && message.contains("being processed") {
+        if said.is_pending() {
             return Ok(Query::Pending);
         }
         Err(Fault::Unknown(format!(
@@ -259,13 +277,14 @@ impl Daraja {
         let call = Call::post(operation, self.url(path)?, JSON, body).once();
         let call = call.header("accept", JSON)?;
         let token = self.token().await?;
-        let (call, answer) = self.with(call, &token).await?;
-        if !codes::is_about_token(answer.status, &Said::by(&answer).error_code()) {
-            return Ok(answer);
+        let (call, mut answer) = self.with(call, &token).await?;
+        if codes::is_about_token(answer.status, &Said::by(&answer).error_code()) {
+            self.tokens.forget(&token).await;
+            let token = self.token().await?;
+            answer = self.with(call, &token).await?.1;
         }
-        self.tokens.forget(&token).await;
-        let token = self.token().await?;
-        Ok(self.with(call, &token).await?.1)
+        Said::by(&answer).report(operation, &answer);
+        Ok(answer)
     }
 
     async fn with(&self, call: Call, token: &SecretString) -> Result<(Call, Answer), Miss> {
@@ -299,7 +318,10 @@ impl Daraja {
             .and_then(|granted| Some((text(&granted.expires_in)?.parse().ok()?, granted.access_token)));
         match granted {
             Some((seconds, token)) => Ok((token, Duration::from_secs(seconds))),
-            None => Err(Fault::Unknown(format!("status {}, and no token", answer.status))),
+            None => {
+                Said::by(&answer).report("token", &answer);
+                Err(Fault::Unknown(format!("status {}, and no token", answer.status)))
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
-use super::wire::{Problem, Token};
+use super::wire::{Problem, Token, Trouble};
 use crate::infra::gateways::Fault;
 use crate::infra::gateways::http::{Answer, Call, Client, Miss};
 use crate::infra::gateways::oauth::Tokens;
@@ -125,6 +125,7 @@ impl Api {
 
     /// The body of a success. A token that PayPal takes no more is renewed once.
     async fn ask(&self, call: Call) -> Result<Bytes, No> {
+        let operation = call.operation;
         let token = self.token().await?;
         let call = bearing(call, &token)?;
         let mut answer = self.client.send(&call).await?;
@@ -133,6 +134,7 @@ impl Api {
             let call = bearing(call, &self.token().await?)?;
             answer = self.client.send(&call).await?;
         }
+        report(operation, &answer);
         judged(answer)
     }
 
@@ -145,6 +147,7 @@ impl Api {
         let call = Call::post("token", url, FORM, "grant_type=client_credentials")
             .secret("authorization", &self.basic)?;
         let answer = self.client.send(&call).await?;
+        report(call.operation, &answer);
         if !answer.is_success() {
             let why = format!("PayPal gives no access token: status {}", answer.status);
             return Err(Fault::Unknown(why));
@@ -157,6 +160,13 @@ impl Api {
 fn bearing(call: Call, token: &SecretString) -> Result<Call, Miss> {
     let bearer = format!("Bearer {}", token.expose_secret());
     call.secret("authorization", &bearer.into())
+}
+
+fn report(operation: &str, answer: &Answer) {
+    if !answer.is_success() {
+        let trouble: Trouble = serde_json::from_slice(&answer.body).unwrap_or_default();
+        trouble.report(operation, answer.status);
+    }
 }
 
 /// 400, 403, 404 and 422 say with a name that nothing was done. All else is open: 409 is of a first request that is still at

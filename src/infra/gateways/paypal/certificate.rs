@@ -16,7 +16,8 @@ use tokio::sync::Mutex;
 use url::Url;
 use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage};
 
-use super::webhook::{Signed, certificate_address, forged};
+use super::turns::Turns;
+use super::webhook::{Signed, certificate_address, forged, turn};
 use crate::infra::gateways::http::{Call, Client};
 use crate::infra::gateways::{Message, Unverified};
 
@@ -72,12 +73,19 @@ impl Certificates {
         signed: &Signed<'_>,
         webhook: &str,
         message: &Message,
+        turns: &Turns,
     ) -> Result<(), Unverified> {
-        let kept = self.kept.lock().await.get(signed.certificate).cloned();
-        let is_new = kept.is_none();
-        let chain = match kept {
-            Some(chain) => chain,
-            None => self.fetched(signed.certificate).await?,
+        // One that is kept costs nobody a call, and has no need to wait.
+        let (chain, is_new) = match self.kept(signed.certificate).await {
+            Some(chain) => (chain, false),
+            None => {
+                let _turn = turn(turns, message).await?;
+                // Somebody may have fetched it meanwhile.
+                match self.kept(signed.certificate).await {
+                    Some(chain) => (chain, false),
+                    None => (self.fetched(signed.certificate).await?, true),
+                }
+            }
         };
         let (leaf, between) = chain
             .split_first()
@@ -101,6 +109,10 @@ impl Certificates {
             kept.insert(signed.certificate.to_owned(), Arc::clone(&chain));
         }
         Ok(())
+    }
+
+    async fn kept(&self, address: &str) -> Option<Chain> {
+        self.kept.lock().await.get(address).cloned()
     }
 
     async fn fetched(&self, address: &str) -> Result<Chain, Unverified> {

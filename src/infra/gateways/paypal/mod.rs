@@ -4,6 +4,7 @@
 mod api;
 pub mod certificate;
 mod state;
+mod turns;
 mod webhook;
 mod wire;
 

@@ -7,17 +7,14 @@ use chrono::{DateTime, TimeDelta};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::sync::Semaphore;
 use url::Url;
 
 use super::api::{Api, No};
 use super::certificate::Certificates;
+use super::turns::{Turn, Turns};
 use crate::infra::gateways::{About, Event, Message, Names, Unverified};
 
-/// How many webhooks are verified at a time. Each makes us ask PayPal, and anybody may send one.
-const AT_ONCE: usize = 8;
-
-/// PayPal hangs up after a while, and comes again.
+/// PayPal hangs up after a while, and comes again. Waiting for a turn is part of it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// PayPal goes on for three days \[bg\] with what was not taken.
@@ -31,7 +28,7 @@ const LONGEST_ID: usize = 200;
 #[derive(Debug)]
 pub(super) struct Verifier {
     webhook: SecretString,
-    turns: Semaphore,
+    turns: Turns,
     /// Where webhooks are verified here.
     certificates: Option<Certificates>,
 }
@@ -69,7 +66,7 @@ impl Verifier {
     pub(super) fn new(webhook: SecretString, certificates: Option<Certificates>) -> Self {
         Self {
             webhook,
-            turns: Semaphore::new(AT_ONCE),
+            turns: Turns::new(),
             certificates,
         }
     }
@@ -77,10 +74,6 @@ impl Verifier {
     pub(super) async fn verify(&self, api: &Api, message: &Message) -> Result<Event, Unverified> {
         let signed = Signed::of(message)?;
         let envelope = Envelope::of(&message.body)?;
-        let Ok(_turn) = self.turns.try_acquire() else {
-            let why = "too many webhooks are being verified";
-            return Err(Unverified::Undecided(why.to_owned()));
-        };
         let genuine = tokio::time::timeout(PATIENCE, self.judge(api, &signed, message));
         let genuine = genuine.await.map_err(|_| {
             let why = "PayPal does not say in time whether a webhook is genuine";
@@ -94,9 +87,12 @@ impl Verifier {
         match &self.certificates {
             Some(certificates) => {
                 let webhook = self.webhook.expose_secret();
-                certificates.verify(signed, webhook, message).await
+                certificates.verify(signed, webhook, message, &self.turns).await
             }
-            None => self.by_asking(api, signed, &message.body).await,
+            None => {
+                let _turn = turn(&self.turns, message).await?;
+                self.by_asking(api, signed, &message.body).await
+            }
         }
     }
 
@@ -126,6 +122,15 @@ impl Verifier {
             _ => Err(undecided("PayPal answers neither SUCCESS nor FAILURE".to_owned())),
         }
     }
+}
+
+/// Waits until PayPal may be asked about this one.
+pub(super) async fn turn<'a>(turns: &'a Turns, message: &Message) -> Result<Turn<'a>, Unverified> {
+    let turn = turns.take(message.sender).await;
+    turn.ok_or_else(|| {
+        let why = "too many webhooks are being verified";
+        Unverified::Undecided(why.to_owned())
+    })
 }
 
 pub(super) fn forged(why: &str) -> Unverified {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::entity::payment::PaymentFlow;
+use crate::infra::gateways::word::word;
 use crate::infra::gateways::{Fault, Reason, Refund, Transaction};
 use crate::kernel::money::{Currency, Money};
 
@@ -263,6 +264,38 @@ impl Problem {
             _ => "PayPal refused it.",
         };
         Reason::new(code(issue), message)
+    }
+}
+
+/// The same for the log, whatever of it there is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Trouble {
+    /// Those who give out tokens call it `error`.
+    #[serde(alias = "error")]
+    name: String,
+    details: Vec<Detail>,
+    /// What PayPal finds it by.
+    debug_id: Option<String>,
+}
+
+impl Trouble {
+    /// What PayPal writes for people is not told: it may quote what was sent.
+    pub(super) fn report(&self, operation: &str, status: u16) {
+        let details = self.details.iter();
+        let issues: Vec<_> = details
+            .filter_map(|detail| detail.issue.as_deref().map(word))
+            .collect();
+        let debug_id = self.debug_id.as_deref().map(word);
+        tracing::warn!(
+            gateway = "paypal",
+            operation,
+            status,
+            name = word(&self.name),
+            issues = issues.join(" "),
+            debug_id,
+            "a gateway refused"
+        );
     }
 }
 

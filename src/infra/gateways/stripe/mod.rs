@@ -85,7 +85,11 @@ impl Stripe {
         let call = call
             .secret("authorization", &self.authorization)?
             .header("stripe-version", VERSION)?;
-        self.http.send(&call).await
+        let answer = self.http.send(&call).await?;
+        if !answer.is_success() {
+            wire::error(&answer).report(call.operation, answer.status);
+        }
+        Ok(answer)
     }
 
     async fn get(&self, operation: &'static str, url: Url) -> Result<Answer, Fault> {

@@ -9,6 +9,7 @@ use url::form_urlencoded;
 
 use super::{currency, decline};
 use crate::infra::gateways::http::Answer;
+use crate::infra::gateways::word::word;
 use crate::infra::gateways::{Action, Fault, Return, ReturnStage, Stage, State, Transaction};
 use crate::kernel::money::{Currency, Money};
 
@@ -102,6 +103,27 @@ pub(super) struct Error {
     pub(super) kind: String,
     pub(super) code: Option<String>,
     pub(super) decline_code: Option<String>,
+    /// Which field it is about.
+    param: Option<String>,
+}
+
+impl Error {
+    /// Says why in the log. What Stripe writes for people it does not say: that may quote what was sent.
+    pub(super) fn report(&self, operation: &str, status: u16) {
+        let own = |text: &Option<String>| text.as_deref().map(|text| word(text).to_owned());
+        let kind = word(&self.kind);
+        let (code, decline_code, param) = (own(&self.code), own(&self.decline_code), own(&self.param));
+        tracing::warn!(
+            gateway = "stripe",
+            operation,
+            status,
+            kind,
+            code,
+            decline_code,
+            param,
+            "a gateway refused"
+        );
+    }
 }
 
 /// The error of an answer that is none; an empty one where Stripe does not say, or somebody before it has answered.

@@ -1,28 +1,10 @@
 //! A buyer's phone, and the shop's secrets, are seen by nobody: not in answers, logs, or what programs print of themselves.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
-use tracing_subscriber::layer::SubscriberExt as _;
-
+use super::super::log::Log;
 use super::super::sim::Mishap;
 use super::daraja::{PUSH, REVERSE};
 use super::*;
 use crate::support::As;
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// Nothing of what is secret is in this text.
 fn is_clean(what: &str, text: &str) {
@@ -36,11 +18,7 @@ fn is_clean(what: &str, text: &str) {
 both! {
     async fn nobody_sees_a_phone_or_a_secret(shop: &Shop) {
         let (sim, shop) = beside(shop).await;
-        let log = Log::default();
-        let writer = log.clone();
-        let layer = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
-        let filter = tracing_subscriber::filter::LevelFilter::DEBUG;
-        let recording = tracing::subscriber::set_default(tracing_subscriber::registry().with(filter).with(layer));
+        let (log, recording) = Log::begin();
 
         let order = order(&shop).await;
         is_clean("a refusal", &pay(&shop, order, json!({"gateway": "MPESA", "phone": "+1712345678"})).await.to_string());
@@ -67,7 +45,7 @@ both! {
         is_clean("an order", &seen.to_string());
         drop(recording);
 
-        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let log = log.text();
         for line in ["a gateway answered", "a gateway did not answer", "a gateway left it open"] {
             assert!(log.contains(line), "{line} is logged");
         }

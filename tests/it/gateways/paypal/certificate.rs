@@ -25,12 +25,17 @@ const ROOT: &[u8] = include_bytes!("keys/root.der");
 struct Addresses {
     text: Arc<Mutex<Option<String>>>,
     asked: Arc<Mutex<Vec<Url>>>,
+    /// Whoever asks at an address with this in it is kept waiting.
+    slow: &'static str,
 }
 
 #[async_trait]
 impl Fetch for Addresses {
     async fn fetch(&self, address: Url) -> Result<Bytes, String> {
-        self.asked.lock().unwrap().push(address);
+        self.asked.lock().unwrap().push(address.clone());
+        if !self.slow.is_empty() && address.as_str().contains(self.slow) {
+            return std::future::pending().await;
+        }
         let text = self.text.lock().unwrap().clone();
         text.map(Bytes::from).ok_or_else(|| "no answer".to_owned())
     }
@@ -55,7 +60,10 @@ fn now() -> DateTime<Utc> {
 }
 
 fn gateway(roots: Vec<TrustAnchor<'static>>) -> (Paypal, Addresses) {
-    let addresses = Addresses::default();
+    let addresses = Addresses {
+        slow: "SLOW",
+        ..Addresses::default()
+    };
     let certificates = Certificates::new(Box::new(addresses.clone()), roots);
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(now()));
     // Nobody listens there: nothing may be asked of the API.
@@ -173,4 +181,29 @@ async fn nothing_is_fetched_from_elsewhere_and_what_does_not_come_is_not_decided
     assert!(matches!(told, Err(Unverified::Undecided(_))), "{told:?}");
     addresses.have(LEAF);
     assert!(verified(&gateway, &note(now())).await.is_ok());
+}
+
+#[tokio::test]
+async fn two_are_fetched_at_a_time_for_one_sender_and_what_is_kept_waits_for_nobody() {
+    let (gateway, addresses) = trusting();
+    assert!(verified(&gateway, &note(now())).await.is_ok());
+    let slow = |count: usize| {
+        let address = format!("https://api.paypal.com/SLOW-{count}");
+        note(now()).with("paypal-cert-url", &address).arriving(now())
+    };
+    let strangers = (0..20).map(async |count| gateway.verify(&slow(count)).await);
+    let paypal = async {
+        while addresses.count() < 3 {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..3 {
+            assert!(verified(&gateway, &note(now())).await.is_ok());
+            tokio::task::yield_now().await;
+        }
+        addresses.count()
+    };
+    tokio::select! {
+        told = futures_util::future::join_all(strangers) => panic!("nothing has come: {told:?}"),
+        count = paypal => assert_eq!(count, 3, "two besides the one that is kept"),
+    }
 }

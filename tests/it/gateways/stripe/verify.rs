@@ -161,6 +161,21 @@ async fn a_message_that_was_not_sent_so_is_not_taken() {
 }
 
 #[tokio::test]
+async fn what_else_stands_beside_a_signature_does_no_harm() {
+    let body = body("payment_intent.succeeded", &intent());
+    let header = signature(&body, &[SECRET], NOW);
+    for more in [
+        format!("{header},nonsense"),
+        format!("nonsense,{header}"),
+        format!(",{header},"),
+        format!("v2=abc, {header} ,=,v1"),
+        header.replace(",v1", ",\t,v1"),
+    ] {
+        assert!(verified(&message(&body, &more)).await.is_ok(), "{more}");
+    }
+}
+
+#[tokio::test]
 async fn a_message_of_another_time_is_not_taken() {
     let body = body("payment_intent.succeeded", &intent());
     for time in [NOW - 301, NOW + 301, 0, i64::MAX, i64::MIN] {
