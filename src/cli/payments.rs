@@ -180,10 +180,7 @@ fn summarise(report: &Report) -> io::Result<()> {
     }
     if !not_asked.is_empty() {
         let who = counted(not_asked);
-        writeln!(
-            out,
-            "Of these the gateway remembers nothing: {who}."
-        )?;
+        writeln!(out, "Of these the gateway remembers nothing: {who}.")?;
     }
     if report.agrees() {
         return writeln!(out, "Everything agrees.");
