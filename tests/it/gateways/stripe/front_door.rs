@@ -213,6 +213,7 @@ both! {
         let base = till.sim.base();
         let mut live = settings(&base);
         live[0].1 = "sk_live_51SimulatedSecret";
+        live[1].1 = "pk_live_simulated";
         let live = shop.beside(&live).await;
         let asked = till.asked("GET", "");
         assert_eq!(succeeded(&till, "evt_1").send(&live).await, StatusCode::OK);
