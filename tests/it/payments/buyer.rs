@@ -34,7 +34,7 @@ both! {
         ] {
             secret(&gateway).await;
             gateway.will("void", Says::Stage(Stage::Voided));
-            let input = json!({"orderId": order.to_string(), "gateway": "STRIPE", "idempotencyKey": format!("{caller:?}")});
+            let input = json!({"orderId": order.to_string(), "gateway": "STRIPE", "idempotencyKey": format!("{caller:?} {order}")});
             let guest_token = Some(token(order)).filter(|_| order == guests);
             let data = shop.data(caller, ask, json!({"input": input, "token": guest_token})).await;
             assert_eq!(&data["paymentCreate"]["payment"]["action"], expected, "{caller:?}: {data}");
