@@ -30,7 +30,6 @@ both! {
             (As::Customer, guests, &told),
             (As::Staff, guests, &serde_json::Value::Null),
             (As::Customer, customers, &told),
-            (As::Staff, customers, &serde_json::Value::Null),
         ] {
             secret(&gateway).await;
             gateway.will("void", Says::Stage(Stage::Voided));
