@@ -66,7 +66,8 @@ pub const ACTIONS: &[Rule] = &[
         action: OrderAction::Pay,
         doer: Doer::Guest,
         status: &[PendingPayment],
-        payment: &[Unpaid],
+        // A payment may have come late, beside another one, and gone back.
+        payment: &[Unpaid, Refunded],
         fulfillment: &[Unfulfilled],
     },
     Rule {

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::DatabaseTransaction;
 
 use super::hand::Case;
-use super::hear::{News, hear};
+use super::hear::{News, hear, is_all_back};
 use super::operation::{First, Task, is_pending, write};
 use super::returned::returned_elsewhere;
 use super::stop::give_back;
@@ -18,6 +18,7 @@ use crate::entity::payment_operation::OperationKind;
 use crate::entity::shop_order::OrderStatus;
 use crate::infra::gateways::{Stage, State};
 use crate::kernel::error::Result;
+use crate::kernel::id::PaymentId;
 
 pub(super) const REVIEW_AMOUNT: &str = "A payment differs from what was asked for. We are looking at it.";
 const REVIEW_ENDED: &str = "A payment came after the order had ended. It goes back.";
@@ -39,8 +40,14 @@ pub(super) async fn apply(
     row.look_at = next_look(ctx, row);
     let status = row.status;
     case.payments.count_into(&mut case.order);
+    if news == News::Double || (news == News::Moved && status == PaymentStatus::Captured) {
+        captured(&mut case.order);
+    }
+    // Before the money does anything: some of it may be gone already.
+    returned_elsewhere(txn, ctx, case, told.refunded, asked_at).await?;
     match news {
         News::Nothing => {}
+        News::Unwanted => release(txn, ctx, id).await?,
         News::Tried => {
             let message = "A try to pay failed. It can be tried again.";
             case.order.happened(OrderEventType::PaymentFailed, message);
@@ -48,7 +55,6 @@ pub(super) async fn apply(
         News::Ready => complete(txn, ctx, case).await?,
         News::Moved => moved(txn, ctx, case, status).await?,
         News::Double => {
-            captured(&mut case.order);
             review(&mut case.order, REVIEW_DOUBLE);
             send_back(txn, ctx, case).await?;
         }
@@ -57,7 +63,22 @@ pub(super) async fn apply(
             review(&mut case.order, REVIEW_AMOUNT);
         }
     }
-    returned_elsewhere(txn, ctx, case, told.refunded, asked_at).await
+    Ok(())
+}
+
+/// Has its gateway give up what it promises although nobody waits for it any more.
+async fn release(txn: &DatabaseTransaction, ctx: &Context, payment: PaymentId) -> Result<()> {
+    if is_pending(txn, payment, OperationKind::Void).await? {
+        return Ok(());
+    }
+    let task = Task {
+        payment,
+        kind: OperationKind::Void,
+        amount: None,
+        refund: None,
+    };
+    write(txn, task, First::Anybody, ctx.now()).await?;
+    Ok(())
 }
 
 /// How long the fee of a payment is asked after, and how often.
@@ -98,9 +119,7 @@ pub(super) fn end_review(case: &mut Case, told: &State) -> Result<bool> {
     }
     let is_over = match &told.stage {
         Stage::Voided | Stage::Declined(_) | Stage::Expired => true,
-        Stage::Captured(taken) => told
-            .refunded
-            .is_some_and(|back| back.currency == taken.currency && back.minor >= taken.minor),
+        Stage::Captured(_) => is_all_back(told),
         Stage::RequiresAction(_) | Stage::Ready | Stage::Processing | Stage::Authorized => false,
     };
     if is_over {
@@ -162,10 +181,7 @@ async fn moved(
             order.happened(OrderEventType::PaymentAuthorized, "The payment is promised.");
             arrived(txn, ctx, case).await
         }
-        PaymentStatus::Captured => {
-            captured(order);
-            arrived(txn, ctx, case).await
-        }
+        PaymentStatus::Captured => arrived(txn, ctx, case).await,
         PaymentStatus::Failed => {
             order.happened(OrderEventType::PaymentFailed, "The payment failed.");
             gone(ctx, case)

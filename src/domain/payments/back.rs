@@ -2,8 +2,8 @@
 
 use sea_orm::EntityTrait as _;
 
-use super::drive::look_again;
 use super::hand::Journey;
+use super::look::look_again;
 use crate::domain::context::Context;
 use crate::entity::payment;
 use crate::infra::secret::equal;

@@ -7,8 +7,9 @@ use url::Url;
 
 use super::actions::{can_be_replaced, stands_in_the_way};
 use super::asked::{Claimed, claim};
-use super::drive::{carry_out_now, look_again};
+use super::drive::carry_out_now;
 use super::hand::{Case, Journey, Payments};
+use super::look::look_again;
 use super::operation::{First, Task, pending, write};
 use crate::domain::context::Context;
 use crate::domain::orders::change::{OrderInHand, commit};
@@ -197,7 +198,8 @@ fn payable<'a>(
     order: &OrderInHand,
     payments: &'a Payments,
 ) -> Result<Option<&'a payment::Model>> {
-    if order.row.paid >= order.row.total {
+    // What went back of it, such as a second payment, pays for nothing.
+    if order.row.paid - order.row.refunded >= order.row.total {
         let message = "the order has been paid";
         return Err(Error::refused(ErrorCode::AlreadyPaid, "orderId", message));
     }

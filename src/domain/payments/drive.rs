@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt as _;
-use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
     QueryOrder as _, QuerySelect as _,
@@ -13,7 +12,8 @@ use sea_orm::{
 
 use super::apply::{apply, end_review};
 use super::hand::{Case, Journey, money, transaction_of};
-use super::operation::{Ended, LEASE, end, key, pending, take};
+use super::look::look;
+use super::operation::{Ended, end, key, pending, take};
 use super::returned::{apply_refund, awaited};
 use crate::domain::context::Context;
 use crate::domain::orders::change::commit;
@@ -33,12 +33,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How much is done about one payment at a time. What is left is done at the next turn.
 const STEPS: usize = 10;
 
-/// How often a gateway is asked at most because somebody is back.
-const AGAIN: TimeDelta = TimeDelta::seconds(2);
-
 /// How long to wait before a gateway is asked what it has certainly not heard: as long as has been waited for it so far.
 const SHORTEST_PAUSE: TimeDelta = TimeDelta::seconds(2);
 const LONGEST_PAUSE: TimeDelta = TimeDelta::minutes(15);
+
+/// When a payment is asked after once more that was given up while its gateway may have been completing it.
+const ONCE_MORE: TimeDelta = TimeDelta::minutes(15);
+const GIVEN_UP: &str = "the payment is being given up";
 
 /// How many payments one turn of the worker is about, and how many of them at once.
 const TURN: u64 = 100;
@@ -95,7 +96,7 @@ pub async fn drive_due(ctx: &Context) -> Result<u64> {
 }
 
 /// What fails here has been written down before, and is tried again.
-fn logged(payment: PaymentId, outcome: Result<()>) {
+pub(super) fn logged(payment: PaymentId, outcome: Result<()>) {
     if let Err(error) = outcome {
         let error = anyhow::Error::from(error);
         tracing::error!(%payment, error = format!("{error:#}"), "a payment could not be dealt with");
@@ -159,7 +160,17 @@ async fn ask(
         let others = pending(ctx.db().fresh(), row.id).await?;
         Ok(others.iter().any(|other| other.kind == OperationKind::Void))
     };
-    let is_looked_at = row.status == PaymentStatus::RequiresReview && row.captured == 0;
+    // Looked at by people, or promised after its end.
+    let may_be_released = match row.status {
+        PaymentStatus::RequiresReview => row.captured == 0,
+        PaymentStatus::Failed | PaymentStatus::Voided | PaymentStatus::Expired => true,
+        PaymentStatus::RequiresAction
+        | PaymentStatus::Processing
+        | PaymentStatus::Authorized
+        | PaymentStatus::Captured
+        | PaymentStatus::PartiallyRefunded
+        | PaymentStatus::Refunded => false,
+    };
     let is_late_transfer = row.gateway == PaymentGatewayName::Manual && row.status == PaymentStatus::Voided;
     let takes_nothing_yet = match row.status {
         PaymentStatus::RequiresAction | PaymentStatus::Processing | PaymentStatus::Authorized => true,
@@ -177,7 +188,7 @@ async fn ask(
             let made = make(gateway, &key, &transaction, (asked_before, stopped().await?));
             patiently(made).await.map(Told::State)
         }
-        OperationKind::Void if is_looked_at => {
+        OperationKind::Void if may_be_released => {
             patiently(gateway.void(&key, &transaction)).await.map(Told::State)
         }
         OperationKind::Capture if is_late_transfer => {
@@ -277,13 +288,16 @@ async fn conclude(
         }
         Ok(Told::Return(refund, told)) => {
             let over = apply_refund(&txn, ctx, &mut case, refund, &told).await?;
+            if matches!(told.stage, ReturnStage::Failed(_)) {
+                look_soon(ctx, &mut case)?;
+            }
             match told.stage {
                 _ if !over => later(awaited(ctx, &mut case, operation)?),
                 ReturnStage::Failed(reason) => Ended::Failed(reason.message),
                 ReturnStage::Pending | ReturnStage::Succeeded => Ended::Succeeded,
             }
         }
-        Ok(Told::Unwanted) => Ended::Failed("the payment is being given up".to_owned()),
+        Ok(Told::Unwanted) => Ended::Failed(GIVEN_UP.to_owned()),
         Ok(Told::Nothing) => verdict(operation.kind, case.payment()?).unwrap_or_else(|| later(None)),
         Err(Fault::Refused(reason)) => {
             let message = reason.message.clone();
@@ -301,12 +315,29 @@ async fn conclude(
             later(Some(error))
         }
     };
+    if operation.kind == OperationKind::Void && ended.is_over() && may_have_completed(&txn, operation).await?
+    {
+        case.payments.change(case.id)?.look_at = Some(ctx.now() + ONCE_MORE);
+    }
     if operation.kind == OperationKind::Create && ended.is_over() {
         Journey::hide_phone(case.payments.change(case.id)?)?;
     }
     end(&txn, operation, ended, ctx.now()).await?;
     case.save(&txn, ctx.now()).await?;
     commit(ctx, txn).await
+}
+
+/// Whether a payment was given up while its gateway may have been completing it.
+async fn may_have_completed(txn: &DatabaseTransaction, given_up: &payment_operation::Model) -> Result<bool> {
+    use payment_operation::Column::{Attempts, Error as Why, Kind, PaymentId};
+    let completing = payment_operation::Entity::find()
+        .filter(PaymentId.eq(given_up.payment_id))
+        .filter(Kind.eq(OperationKind::Complete))
+        .filter(Why.eq(GIVEN_UP))
+        .filter(Attempts.gt(1))
+        .one(txn)
+        .await?;
+    Ok(completing.is_some())
 }
 
 /// Applies what a gateway says of a refund by itself, and ends what has waited for it.
@@ -387,7 +418,8 @@ async fn refused(
                 stage: ReturnStage::Failed(reason),
             };
             apply_refund(txn, ctx, case, refund.id, &told).await?;
-            Ok(())
+            // It may have gone back without us.
+            look_soon(ctx, case)
         }
         OperationKind::Capture | OperationKind::Void => {
             // It stands otherwise than we think.
@@ -411,77 +443,4 @@ fn look_soon(ctx: &Context, case: &mut Case) -> Result<()> {
         .and_then(|gateway| gateway.pause(0))
         .map(|_| ctx.now());
     Ok(())
-}
-
-/// Asks how a payment stands that is under way, because its time has come.
-async fn look(ctx: &Context, row: payment::Model) -> Result<()> {
-    if claim_look(ctx, &row, 1).await? {
-        look_at(ctx, &row).await?;
-    }
-    Ok(())
-}
-
-/// The same because its buyer is back: who comes again and again does not have the gateway asked each time.
-pub async fn look_again(ctx: &Context, id: PaymentId) {
-    let asked = async {
-        let row = payment::Entity::find_by_id(id).one(ctx.db().fresh()).await?;
-        let due = row.filter(|row| {
-            row.look_at.is_some() && row.looked_at.is_none_or(|last| last + AGAIN <= ctx.now())
-        });
-        match due {
-            Some(row) if claim_look(ctx, &row, 0).await? => look_at(ctx, &row).await,
-            Some(_) | None => Ok(()),
-        }
-    };
-    logged(id, asked.await);
-}
-
-/// Of two who want to look only one does.
-async fn claim_look(ctx: &Context, row: &payment::Model, counted: i32) -> Result<bool> {
-    use payment::Column::{Id, LookAt, LookedAt, Looks};
-    let txn = ctx.db().begin().await?;
-    let claimed = payment::Entity::update_many()
-        .col_expr(LookAt, Expr::val(ctx.now() + LEASE))
-        .col_expr(LookedAt, Expr::val(ctx.now()))
-        .col_expr(Looks, Expr::col(Looks).add(counted))
-        .filter(Id.eq(row.id))
-        .filter(LookAt.eq(row.look_at))
-        .exec(&txn)
-        .await?;
-    txn.commit().await?;
-    Ok(claimed.rows_affected == 1)
-}
-
-async fn look_at(ctx: &Context, row: &payment::Model) -> Result<()> {
-    let asked_at = ctx.now();
-    let told = match ctx.platform.gateways.get(row.gateway) {
-        Some(gateway) => patiently(gateway.retrieve(&transaction_of(ctx, row).await?)).await,
-        None => Err(Fault::Unknown("this gateway is not offered any more".to_owned())),
-    };
-    take_in(ctx, row.id, asked_at, told).await?;
-    drive(ctx, &[row.id]).await;
-    Ok(())
-}
-
-/// Applies what a gateway has answered about a payment.
-pub(super) async fn take_in(
-    ctx: &Context,
-    id: PaymentId,
-    asked_at: DateTime<Utc>,
-    told: Result<Option<State>, Fault>,
-) -> Result<()> {
-    let txn = ctx.db().begin().await?;
-    let Some(mut case) = Case::open(&txn, ctx, id).await? else {
-        return Ok(());
-    };
-    if let Ok(Some(state)) = &told {
-        apply(&txn, ctx, &mut case, state, asked_at).await?;
-    } else {
-        tracing::warn!(payment = %id, ?told, "a gateway does not say how a payment stands");
-        let row = case.payments.change(id)?;
-        let pause = growing(u32::try_from(row.looks).unwrap_or(u32::MAX));
-        row.look_at = row.look_at.map(|_| ctx.now() + pause);
-    }
-    case.save(&txn, ctx.now()).await?;
-    commit(ctx, txn).await
 }

@@ -18,9 +18,14 @@ pub(super) enum News {
     Ready,
     /// It has taken money for an order that another payment has been made for since. No two are live at once.
     Double,
+    /// Money is promised for a payment that is over.
+    Unwanted,
     /// The gateway speaks of another amount than we do, or of something that is not ours.
     Mismatch,
 }
+
+const OVER: u8 = 2;
+const CAPTURED: u8 = 3;
 
 /// How far a payment has come. What is told of an earlier step than the one it is at is old.
 fn rank(status: PaymentStatus) -> u8 {
@@ -28,8 +33,8 @@ fn rank(status: PaymentStatus) -> u8 {
         PaymentStatus::RequiresAction | PaymentStatus::Processing => 0,
         PaymentStatus::Authorized => 1,
         // An end without money is left for one with money, which some gateways find out late.
-        PaymentStatus::Failed | PaymentStatus::Voided | PaymentStatus::Expired => 2,
-        PaymentStatus::Captured | PaymentStatus::PartiallyRefunded | PaymentStatus::Refunded => 3,
+        PaymentStatus::Failed | PaymentStatus::Voided | PaymentStatus::Expired => OVER,
+        PaymentStatus::Captured | PaymentStatus::PartiallyRefunded | PaymentStatus::Refunded => CAPTURED,
         // Left by people alone.
         PaymentStatus::RequiresReview => 4,
     }
@@ -38,6 +43,10 @@ fn rank(status: PaymentStatus) -> u8 {
 /// Changes a payment by what its gateway says. `taken` is whether another payment of its order is live.
 pub(super) fn hear(row: &mut payment::Model, told: &State, taken: bool) -> Result<News> {
     if row.status == PaymentStatus::RequiresReview {
+        return Ok(News::Nothing);
+    }
+    // What people have looked at and ended is not opened again by the same word.
+    if row.status == PaymentStatus::Voided && is_all_back(told) {
         return Ok(News::Nothing);
     }
     if row.gateway_reference.is_none() {
@@ -90,7 +99,7 @@ pub(super) fn hear(row: &mut payment::Model, told: &State, taken: bool) -> Resul
         });
     }
     if new <= old {
-        return Ok(News::Nothing);
+        return later_word(row, told);
     }
     row.authorized = 0;
     Journey::end(row)?;
@@ -116,6 +125,36 @@ pub(super) fn hear(row: &mut payment::Model, told: &State, taken: bool) -> Resul
         status
     };
     Ok(if double { News::Double } else { News::Moved })
+}
+
+/// Whether a gateway has taken money and given all of it back.
+pub(super) fn is_all_back(told: &State) -> bool {
+    let Stage::Captured(taken) = told.stage else {
+        return false;
+    };
+    told.refunded
+        .is_some_and(|back| back.currency == taken.currency && back.minor >= taken.minor)
+}
+
+/// What is said of a payment that has come further than that. Most of it is old.
+fn later_word(row: &mut payment::Model, told: &State) -> Result<News> {
+    match &told.stage {
+        // A payment is captured once: somebody has taken more at the gateway.
+        Stage::Captured(taken) if rank(row.status) == CAPTURED && taken.minor > row.captured => {
+            row.status = PaymentStatus::RequiresReview;
+            row.failure_code = Some("amount_mismatch".to_owned());
+            Ok(News::Mismatch)
+        }
+        Stage::Authorized if rank(row.status) == OVER => Ok(News::Unwanted),
+        Stage::Captured(_)
+        | Stage::Authorized
+        | Stage::RequiresAction(_)
+        | Stage::Ready
+        | Stage::Processing
+        | Stage::Declined(_)
+        | Stage::Voided
+        | Stage::Expired => Ok(News::Nothing),
+    }
 }
 
 /// What failed before it went well is of no interest any more.

@@ -11,8 +11,9 @@ use sea_orm::{
     IntoActiveModel as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
-use super::drive::{conclude_refund, drive, patiently, take_in, told_of};
+use super::drive::{conclude_refund, drive, patiently, told_of};
 use super::hand::{Case, transaction_of};
+use super::look::take_in;
 use super::operation::LEASE;
 use crate::domain::context::Context;
 use crate::domain::orders::change::commit;
@@ -154,7 +155,14 @@ async fn deal_with(ctx: &Context, row: gateway_event::Model) -> Result<()> {
     }
     let about: About = serde_json::from_value(row.about.clone()).map_err(Error::internal)?;
     let outcome = match ctx.platform.gateways.get(row.gateway) {
-        Some(gateway) => outcome(ctx, gateway, &row, &about).await?,
+        Some(gateway) => match outcome(ctx, gateway, &row, &about).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                let error = format!("{:#}", anyhow::Error::from(error));
+                tracing::error!(gateway = ?row.gateway, event = row.event, error, "a gateway's message could not be applied");
+                Outcome::Open(row.payment_id, "it could not be applied: see the log".to_owned())
+            }
+        },
         None => Outcome::Open(
             None,
             "the shop has no settings for this gateway any more".to_owned(),
@@ -232,13 +240,6 @@ async fn outcome(
     let Some(payment) = find_payment(ctx.db().fresh(), row.gateway, names).await? else {
         return Ok(Outcome::Ignored("it is about no payment of ours".to_owned()));
     };
-    let (reference, theirs) = (payment.gateway_reference.as_deref(), names.theirs.as_deref());
-    if reference.is_some() && theirs.is_some() && reference != theirs {
-        return Ok(Outcome::Ignored(format!(
-            "it names {} for another transaction",
-            payment.id
-        )));
-    }
     let body = row.body.as_deref().unwrap_or_default();
     match about {
         About::Refund { refund: names, .. } => {
@@ -247,7 +248,7 @@ async fn outcome(
             }
             // Somebody has made it at the gateway: the payment tells.
         }
-        About::Dispute { .. } => disputed(ctx, payment.id).await?,
+        About::Dispute { .. } => disputed(ctx, row, payment.id).await?,
         About::Transaction { .. } | About::Nothing { .. } => {}
     }
     let transaction = transaction_of(ctx, &payment).await?;
@@ -289,9 +290,19 @@ async fn refund_told(
     }
 }
 
-/// Tells people, who have to answer the bank.
-async fn disputed(ctx: &Context, id: PaymentId) -> Result<()> {
+/// Tells people, who have to answer the bank: once, however often the message is tried.
+async fn disputed(ctx: &Context, row: &gateway_event::Model, id: PaymentId) -> Result<()> {
     let txn = ctx.db().begin().await?;
+    let first = Entity::update_many()
+        .col_expr(Column::PaymentId, Expr::val(id))
+        .filter(Column::Gateway.eq(row.gateway))
+        .filter(Column::Event.eq(row.event.as_str()))
+        .filter(Column::PaymentId.is_null())
+        .exec(&txn)
+        .await?;
+    if first.rows_affected == 0 {
+        return Ok(());
+    }
     let Some(mut case) = Case::open(&txn, ctx, id).await? else {
         return Ok(());
     };

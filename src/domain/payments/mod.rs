@@ -16,6 +16,7 @@ pub mod find;
 pub mod hand;
 mod hear;
 pub mod inbox;
+pub mod look;
 mod operation;
 pub mod page;
 pub mod reconcile;

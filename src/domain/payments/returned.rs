@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, IntoActiveModel as _,
-    PaginatorTrait as _, QueryFilter as _, QuerySelect as _,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
 use super::apply::{REVIEW_AMOUNT, review};
@@ -22,6 +22,8 @@ use crate::kernel::id::{PaymentId, RefundId};
 use crate::kernel::money::Money;
 
 const REVIEW_KEPT: &str = "Money is still here that should have gone back. We are looking at it.";
+/// Why money went back of which we learnt afterwards.
+const ELSEWHERE: &str = "refunded at the gateway";
 const REVIEW_AWAITED: &str = "It is not known whether money has gone back. We are looking at it.";
 
 /// How long what comes of a refund is awaited of a gateway that cannot be asked.
@@ -137,11 +139,18 @@ pub(super) async fn returned_elsewhere(
     asked_at: DateTime<Utc>,
 ) -> Result<()> {
     let row = case.payment()?;
-    let Some(told) = told.filter(|told| told.minor > 0) else {
+    let currency = currency(row)?;
+    let Some(told) = told.filter(|told| told.currency == currency) else {
         return Ok(());
     };
+    if row.status == PaymentStatus::RequiresReview {
+        return Ok(());
+    }
+    if told.minor < row.refunded {
+        return failed_elsewhere(txn, ctx, case, told.minor, asked_at).await;
+    }
     let missing = left(txn, row).await? - (row.captured - told.minor);
-    if missing <= 0 || told.currency != currency(row)? || row.status == PaymentStatus::RequiresReview {
+    if missing <= 0 {
         return Ok(());
     }
     let amount = missing.min(row.captured - row.refunded);
@@ -159,7 +168,7 @@ pub(super) async fn returned_elsewhere(
         payment_id: row.id,
         amount,
         status: RefundStatus::Succeeded,
-        reason: Some("refunded at the gateway".to_owned()),
+        reason: Some(ELSEWHERE.to_owned()),
         gateway_reference: None,
         created_at: ctx.now(),
         updated_at: ctx.now(),
@@ -171,6 +180,38 @@ pub(super) async fn returned_elsewhere(
     case.payments.count_into(&mut case.order);
     case.order
         .happened(OrderEventType::Refunded, "Money has gone back.");
+    Ok(())
+}
+
+/// A refund that somebody has made at the gateway has failed since: its money is there again.
+async fn failed_elsewhere(
+    txn: &DatabaseTransaction,
+    ctx: &Context,
+    case: &mut Case,
+    told: i64,
+    asked_at: DateTime<Utc>,
+) -> Result<()> {
+    let row = case.payment()?;
+    let (id, mut gone) = (row.id, row.refunded - told);
+    if changed_since(txn, id, asked_at).await? {
+        case.payments.change(id)?.look_at = Some(ctx.now());
+        return Ok(());
+    }
+    let made_there = refund::Entity::find()
+        .filter(refund::Column::PaymentId.eq(id))
+        .filter(refund::Column::Status.eq(RefundStatus::Succeeded))
+        .filter(refund::Column::Reason.eq(ELSEWHERE))
+        .filter(refund::Column::GatewayReference.is_null())
+        .order_by_desc(refund::Column::CreatedAt)
+        .lock_exclusive()
+        .all(txn)
+        .await?;
+    for refund in made_there {
+        if refund.amount <= gone {
+            gone -= refund.amount;
+            came_back(txn, ctx, case, refund).await?;
+        }
+    }
     Ok(())
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Capabilities, Fault, PaymentGateway, Refund, Return, ReturnStage, Stage, State, Transaction};
+use super::{
+    Capabilities, Fault, PaymentGateway, Reason, Refund, Return, ReturnStage, Stage, State, Transaction,
+};
 use crate::entity::payment::PaymentFlow;
 use crate::kernel::money::{Currency, Money};
 
@@ -30,7 +32,7 @@ impl PaymentGateway for Manual {
         Capabilities {
             flows: &[PaymentFlow::Charge, PaymentFlow::Authorize],
             partial_capture: true,
-            refunds: true,
+            refunds: false,
             revocable: true,
             fees: false,
         }
@@ -65,13 +67,10 @@ impl PaymentGateway for Manual {
         Ok(state(transaction, Stage::Voided))
     }
 
-    /// Whoever asked for it pays it by hand.
-    async fn refund(&self, _: &str, _: &Transaction, refund: &Refund) -> Result<Return, Fault> {
-        Ok(Return {
-            reference: None,
-            money: refund.money,
-            stage: ReturnStage::Succeeded,
-        })
+    /// People pay it back, and say so when they have.
+    async fn refund(&self, _: &str, _: &Transaction, _: &Refund) -> Result<Return, Fault> {
+        let message = "money that changed hands outside has to be paid back by hand";
+        Err(Fault::Refused(Reason::new("by_hand", message)))
     }
 
     async fn retrieve_refund(&self, _: &Transaction, refund: &Refund) -> Result<Return, Fault> {

@@ -49,6 +49,12 @@ both! {
             let arrived = staff(shop, "paymentCapture", json!({"paymentId": payment})).await;
             assert_eq!(arrived["userErrors"], json!([]), "{arrived}");
             work(shop).await;
+            if !goods {
+                // Nobody sends money back by hand unless he is told to, and says that he has.
+                assert_eq!(standing(shop, order).await.3, 0);
+                assert_eq!(events(shop, order).await.last().unwrap(), "REVIEW_REQUIRED");
+                staff(shop, "refundCreate", json!({"paymentId": payment})).await;
+            }
             assert_eq!((standing(shop, order).await.0, standing(shop, order).await.3), (status.to_owned(), refunded));
         }
         // Of an order that somebody cancelled, nothing more is booked.
