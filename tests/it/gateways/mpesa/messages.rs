@@ -36,7 +36,7 @@ fn twin(daraja: &mut Daraja, code: &str) -> Sent {
     let mut twin = daraja.prompts.last().unwrap().clone();
     twin.id = format!("{}_again", twin.id);
     twin.result = Some((code.to_owned(), "It is over.".to_owned()));
-    twin.receipt = (code == "0").then(|| "SJK7RT8888".to_owned());
+    twin.receipt = (code == "0").then(|| format!("SJK8RT{:04}", daraja.prompts.len()));
     let sent = Daraja::callback(&twin);
     daraja.prompts.insert(0, twin);
     sent
