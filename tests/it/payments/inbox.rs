@@ -191,6 +191,30 @@ both! {
         shop.close().await;
     }
 
+    async fn people_are_called_once_however_often_a_dispute_is_tried(shop: &Shop) {
+        let (gateway, shop) = Scripted::beside(shop).await;
+        let order = guest_order(&shop).await;
+        gateway.will("create", Says::Captured);
+        let payment = paid(&shop, order, json!({"gateway": "STRIPE"})).await;
+        let told = json!({"id": "1", "about": {"type": "dispute", "transaction": {"ours": payment, "theirs": null}}}).to_string();
+        tell(&shop, GENUINE, told).await;
+        for _ in 0..6 {
+            assert_eq!(heard(&shop).await, [["1", "PENDING", "silence", "kept"]]);
+            shop.clock.advance(chrono::Duration::minutes(15));
+        }
+        assert_eq!(gateway.count("retrieve"), 6);
+        gateway.will("retrieve", Says::Captured);
+        assert_eq!(heard(&shop).await, [["1", "APPLIED", "", "gone"]]);
+        assert_eq!(events(&shop, order).await[4..], ["REVIEW_REQUIRED"]);
+        // Another dispute is another matter.
+        gateway.will("retrieve", Says::Captured);
+        let told = json!({"id": "2", "about": {"type": "dispute", "transaction": {"ours": payment, "theirs": null}}}).to_string();
+        tell(&shop, GENUINE, told).await;
+        heard(&shop).await;
+        assert_eq!(events(&shop, order).await[4..], ["REVIEW_REQUIRED", "REVIEW_REQUIRED"]);
+        shop.close().await;
+    }
+
     async fn two_who_deal_with_a_message_do_it_once(shop: &Shop) {
         let (gateway, shop) = Scripted::beside(shop).await;
         for round in 0..10 {

@@ -3,8 +3,10 @@
 
 mod buyer;
 mod create;
+mod elsewhere;
 mod inbox;
 mod late;
+mod over;
 mod page;
 mod races;
 mod refund;
@@ -174,6 +176,20 @@ pub(crate) async fn work(shop: &Shop) {
         }
     }
     panic!("something is due for ever");
+}
+
+/// The same after so many seconds.
+pub(crate) async fn after(shop: &Shop, seconds: i64) {
+    shop.clock.advance(chrono::Duration::seconds(seconds));
+    work(shop).await;
+}
+
+/// Has the worker look now at how the payments of an order stand, whatever it knows of them.
+pub(crate) async fn look(shop: &Shop, order: OrderId) {
+    let id = literal(shop, order.0);
+    let sql = format!("UPDATE payment SET look_at = created_at WHERE order_id = {id}");
+    shop.execute(&sql).await.unwrap();
+    work(shop).await;
 }
 
 /// Sends a mutation of payments as this caller; its payload.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use souk::entity::payment::{PaymentFlow, PaymentGatewayName};
 use souk::infra::gateways::{
-    Capabilities, Event, Fault, Gateways, Message, PaymentGateway, Reason, Refund, Return, ReturnStage,
-    Stage, State, Transaction, Unverified, growing,
+    Action, Capabilities, Event, Fault, Gateways, Message, PaymentGateway, Reason, Refund, Return,
+    ReturnStage, Stage, State, Transaction, Unverified, growing,
 };
 use souk::kernel::money::{Currency, Money};
 
@@ -46,6 +46,12 @@ pub(super) fn declined() -> Reason {
         code: "no_way".to_owned(),
         message: "No way.".to_owned(),
     }
+}
+
+/// The buyer has been sent to a page of the gateway's.
+pub(super) fn waits() -> Says {
+    let url = "https://bank.example/".to_owned();
+    Says::Stage(Stage::RequiresAction(Action::Redirect { url }))
 }
 
 impl Scripted {
@@ -183,6 +189,10 @@ impl PaymentGateway for Scripted {
 
     async fn retrieve(&self, transaction: &Transaction) -> Result<Option<State>, Fault> {
         self.state("retrieve", "", transaction)
+    }
+
+    async fn complete(&self, key: &str, transaction: &Transaction) -> Result<State, Fault> {
+        self.certainly("complete", key, transaction)
     }
 
     async fn capture(&self, key: &str, transaction: &Transaction, money: Money) -> Result<State, Fault> {

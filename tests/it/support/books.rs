@@ -69,7 +69,10 @@ const BOOKS: &[(&str, &str)] = &[
         "what has ended keeps no money",
         "SELECT o.number FROM shop_order o JOIN payment p ON p.order_id = o.id
          WHERE o.status IN ('CANCELLED', 'EXPIRED') AND p.captured > p.refunded AND NOT EXISTS
-            (SELECT 1 FROM payment_operation x WHERE x.payment_id = p.id AND x.status = 'PENDING')",
+            (SELECT 1 FROM payment_operation x WHERE x.payment_id = p.id AND x.status = 'PENDING')
+            -- What could not be sent back, people have been told of.
+            AND NOT (EXISTS (SELECT 1 FROM refund r WHERE r.payment_id = p.id AND r.status = 'FAILED')
+                AND EXISTS (SELECT 1 FROM order_event e WHERE e.order_id = o.id AND e.type = 'REVIEW_REQUIRED'))",
     ),
     (
         "a payment's refunds add up",

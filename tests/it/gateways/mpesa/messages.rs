@@ -1,9 +1,11 @@
 //! Callbacks: whose are believed, and what is made of them.
 
+use souk::domain::payments::inbox::apply_due;
 use souk::infra::gateways::{About, Names, Stage};
 
 use super::daraja::Sent;
 use super::*;
+use crate::payments::system;
 
 fn is_forged(told: &Result<Event, Unverified>) -> bool {
     matches!(told, Err(Unverified::Forged(_)))
@@ -16,6 +18,28 @@ async fn sent(shop: &Shop) -> (Sim<Daraja>, Shop, payment::Model, Sent) {
     let sent = sim.with(Daraja::pay);
     let row = payment_of(&shop, order).await;
     (sim, shop, row, sent)
+}
+
+/// Sends it to the address that it is for; what has come of it.
+async fn delivered(shop: &Shop, sent: &Sent) -> String {
+    let reply = shop.post_to(address(sent), &[], sent.body.to_string()).await;
+    assert_eq!(reply.status, axum::http::StatusCode::OK, "{}", reply.text());
+    apply_due(&system(shop)).await.unwrap();
+    let mut rows = shop
+        .rows("SELECT status FROM gateway_event ORDER BY received_at")
+        .await;
+    rows.pop().unwrap().remove(0)
+}
+
+/// A second prompt at the same address as the last one, whoever asked the phone for it, which ends with this code.
+fn twin(daraja: &mut Daraja, code: &str) -> Sent {
+    let mut twin = daraja.prompts.last().unwrap().clone();
+    twin.id = format!("{}_again", twin.id);
+    twin.result = Some((code.to_owned(), "It is over.".to_owned()));
+    twin.receipt = (code == "0").then(|| "SJK7RT8888".to_owned());
+    let sent = Daraja::callback(&twin);
+    daraja.prompts.insert(0, twin);
+    sent
 }
 
 both! {
@@ -183,6 +207,43 @@ both! {
         // A payment's callback is none of a refund, nor the other way round.
         let crossed = Sent { url: reversal.result_url.clone(), body: sent.body.clone() };
         assert!(matches!(verify(&shop, &message(&shop, &crossed)).await.unwrap().about, About::Nothing { .. }));
+        close(sim, shop).await;
+    }
+
+    async fn what_was_paid_by_another_prompt_is_looked_at(shop: &Shop) {
+        let (sim, shop) = beside(shop).await;
+        for own in ["open", "dismissed", "paid"] {
+            let order = prompted(&shop).await;
+            match own {
+                "dismissed" => drop(sim.with(|daraja| daraja.fail("1032"))),
+                "paid" => {
+                    sim.with(Daraja::pay);
+                    after(&shop, 60).await;
+                    assert_eq!(statuses(&shop, order).await, ["CAPTURED"]);
+                }
+                _ => {}
+            }
+            // What took nothing says nothing.
+            let before = standing(&shop, order).await;
+            let nothing = sim.with(|daraja| twin(daraja, "1032"));
+            delivered(&shop, &nothing).await;
+            let told = events(&shop, order).await;
+            assert!(!told.contains(&"REVIEW_REQUIRED".to_owned()), "{own}: {told:?}");
+            assert_eq!(standing(&shop, order).await, before);
+            let sent = sim.with(|daraja| {
+                daraja.prompts.remove(0);
+                twin(daraja, "0")
+            });
+            shop.clock.advance(chrono::Duration::seconds(1));
+            assert_eq!(delivered(&shop, &sent).await, "APPLIED", "{own}");
+            assert_eq!(statuses(&shop, order).await, ["REQUIRES_REVIEW"], "{own}");
+            let told = events(&shop, order).await;
+            assert_eq!(told.iter().filter(|kind| *kind == "REVIEW_REQUIRED").count(), 1, "{own}: {told:?}");
+            check_books(&shop).await;
+            if own == "open" {
+                sim.with(|daraja| daraja.fail("1032"));
+            }
+        }
         close(sim, shop).await;
     }
 }

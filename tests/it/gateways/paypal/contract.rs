@@ -235,6 +235,12 @@ async fn money_is_sent_back_and_looked_after() {
         (told.reference, told.money, told.stage),
         (Some(id.clone()), asked.money, ReturnStage::Pending)
     );
+    let state = direct.gateway.retrieve(&transaction).await.unwrap().unwrap();
+    assert_eq!(
+        state.refunded,
+        Some(asked.money),
+        "what is on its way counts as gone"
+    );
     // Without a name it is found by its invoice.
     let found = direct
         .gateway
