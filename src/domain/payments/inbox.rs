@@ -240,6 +240,11 @@ async fn outcome(
     let Some(payment) = find_payment(ctx.db().fresh(), row.gateway, names).await? else {
         return Ok(Outcome::Ignored("it is about no payment of ours".to_owned()));
     };
+    let (reference, theirs) = (payment.gateway_reference.as_deref(), names.theirs.as_deref());
+    if reference.is_some() && theirs.is_some() && reference != theirs {
+        let why = format!("it names {} for another transaction", payment.id);
+        return Ok(Outcome::Ignored(why));
+    }
     let body = row.body.as_deref().unwrap_or_default();
     match about {
         About::Refund { refund: names, .. } => {

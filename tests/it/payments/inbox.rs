@@ -84,13 +84,14 @@ both! {
 
     async fn what_is_not_about_us_is_only_remembered(shop: &Shop) {
         let (gateway, shop) = Scripted::beside(shop).await;
-        waiting(&shop, &gateway).await;
+        let (_, payment) = waiting(&shop, &gateway).await;
         let strange = souk::kernel::id::PaymentId::new().to_string();
         let names = |ours: Value, theirs: Value| json!({"type": "transaction", "transaction": {"ours": ours, "theirs": theirs}});
         for (event, about) in [
             ("1", names(json!(strange), Value::Null)),
             ("2", names(json!("another program's"), json!("ref"))),
             ("3", names(Value::Null, json!("pi_of_another_shop"))),
+            ("4", names(payment.clone(), json!("pi_of_another_shop"))),
             ("5", names(Value::Null, Value::Null)),
             ("6", json!({"type": "nothing", "why": "an event that we do not know"})),
         ] {
@@ -99,7 +100,7 @@ both! {
         }
         let heard = heard(&shop).await;
         assert!(heard.iter().all(|row| row[1] == "IGNORED" && row[3] == "gone" && !row[2].is_empty()), "{heard:?}");
-        assert_eq!((heard.len(), gateway.count("retrieve")), (5, 0));
+        assert_eq!((heard.len(), gateway.count("retrieve")), (6, 0));
         shop.close().await;
     }
 

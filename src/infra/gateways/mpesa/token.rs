@@ -125,8 +125,9 @@ fn about(parts: &[&str], body: &[u8]) -> (&'static str, About) {
     let nothing = |why: &str| About::Nothing { why: why.to_owned() };
     match parts {
         [payment] => match callback::of_payment(body) {
-            Some(told) => {
-                let transaction = ours(payment, Some(told.id));
+            Some(_) => {
+                // Its own name is not passed on: money of a second prompt for the same payment is to be seen.
+                let transaction = ours(payment, None);
                 ("stkCallback", About::Transaction { transaction })
             }
             None => ("unknown", nothing("no callback of a prompt")),

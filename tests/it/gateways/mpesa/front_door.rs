@@ -158,12 +158,9 @@ both! {
         let (order, sent) = answered(&sim, &shop).await;
         let right = address(&sent).to_owned();
         let stranger = sealed(WORD, PASSKEY, &PaymentId::new().to_string());
-        let mut of_another = sent.body.clone();
-        of_another["Body"]["stkCallback"]["CheckoutRequestID"] = json!("ws_CO_of_another");
         let ignored = [
             (right.clone(), json!({"Body": {"newCallback": {"ResultCode": 0}}}), "no callback of a prompt"),
-            (right.clone(), json!("text"), "no callback of a prompt"),
-            (right, of_another, "for another transaction"),
+            (right, json!("text"), "no callback of a prompt"),
             (stranger, sent.body.clone(), "about no payment of ours"),
             (sealed(WORD, PASSKEY, "a payment of another program"), sent.body.clone(), "about no payment of ours"),
             (sealed(WORD, PASSKEY, "a.b.c.d"), sent.body.clone(), "an address of another kind"),

@@ -129,15 +129,15 @@ impl<'a> Place<'a> {
         until(async || standing(self.shop, order.order_id()).await == expected).await;
     }
 
-    /// That it was asked for twice by one key.
-    fn was_asked_twice(&self, path: &str) {
+    /// That however often it was asked for, it was by one key. A look may have found it done before that.
+    fn was_asked_by_one_key(&self, path: &str) {
         let asked = self.sim.asked_at("POST", path);
         let keys: Vec<&str> = asked
             .iter()
             .map(|asked| asked.header("paypal-request-id"))
             .collect();
         assert!(
-            keys.len() >= 2 && keys.iter().all(|key| *key == keys[0]),
+            !keys.is_empty() && keys.iter().all(|key| *key == keys[0]),
             "{keys:?}"
         );
     }
@@ -185,7 +185,7 @@ both! {
         place.a_minute_passes().await;
         let _server = place.serve();
         place.becomes(&order, stands("CONFIRMED", "PAID", 5_997, 0)).await;
-        place.was_asked_twice("/capture");
+        place.was_asked_by_one_key("/capture");
         assert_eq!(events(shop, order.order_id()).await, ["PLACED", "PAYMENT_PENDING", "PAYMENT_CAPTURED", "CONFIRMED"]);
         place.finish("59.97", "0").await;
     }
@@ -269,7 +269,7 @@ both! {
         let told = place.ask(Some(&staff), refund, input).await.unwrap();
         assert_eq!(told["refundCreate"]["userErrors"], json!([]), "{told}");
         assert_eq!(standing(shop, order.order_id()).await.3, 2_000);
-        place.was_asked_twice("/refund");
+        place.was_asked_by_one_key("/refund");
         place.finish("59.97", "20").await;
     }
 }
