@@ -1,7 +1,7 @@
 //! Money that goes back at the gateway, without us: by somebody's hand there, and back again when the bank does not take it.
 
 use serde_json::json;
-use souk::infra::gateways::ReturnStage;
+use souk::infra::gateways::{ReturnStage, Stage};
 
 use super::scripted::{Says, Scripted, declined, waits};
 use super::*;
@@ -100,6 +100,39 @@ both! {
         assert_eq!(events(&shop, order).await[4..], ["REFUNDED", "REFUNDED", "REFUND_FAILED", "REVIEW_REQUIRED"]);
         let more = json!({"paymentId": payment, "amount": {"amount": "39.98", "currencyCode": "USD"}});
         assert_eq!(staff(&shop, "refundCreate", more).await["userErrors"][0]["params"], json!({"refundable": "39.97"}));
+        check_books(&shop).await;
+        shop.close().await;
+    }
+
+    /// Two were made there before anybody looked, and one of them fails.
+    async fn of_what_was_found_gone_at_once_a_part_may_come_again(shop: &Shop) {
+        let (gateway, shop) = Scripted::beside(shop).await;
+        let (order, _) = taken(&shop, &gateway).await;
+        for minor in [5_997, 2_000] {
+            shop.clock.advance(chrono::Duration::seconds(1));
+            gone(&shop, &gateway, order, minor).await;
+        }
+        assert_eq!(statuses(&shop, order).await, ["REQUIRES_REVIEW"]);
+        assert_eq!(events(&shop, order).await.last().unwrap(), "REVIEW_REQUIRED");
+        check_books(&shop).await;
+        shop.close().await;
+    }
+
+    /// The second payment of an order, which somebody has given back already.
+    async fn a_double_payment_that_has_gone_back_is_not_sent_back_again(shop: &Shop) {
+        let (gateway, shop) = Scripted::beside(shop).await;
+        let order = guest_order(&shop).await;
+        gateway.will("create", waits()).will("void", Says::Stage(Stage::Voided)).will("create", Says::Captured);
+        paid(&shop, order, json!({"gateway": "STRIPE"})).await;
+        shop.clock.advance(chrono::Duration::seconds(1));
+        paid(&shop, order, json!({"gateway": "STRIPE"})).await;
+        shop.execute("UPDATE payment SET look_at = created_at WHERE status = 'VOIDED'").await.unwrap();
+        gateway.will("retrieve", Says::Refunded(2_000)).will("refund", Says::Return(ReturnStage::Succeeded));
+        work(&shop).await;
+        assert_eq!(statuses(&shop, order).await, ["REFUNDED", "CAPTURED"]);
+        assert_eq!(refunds(&shop).await, [["2000", "SUCCEEDED"], ["3997", "SUCCEEDED"]]);
+        let told = events(&shop, order).await;
+        assert_eq!(told[6..], ["PAYMENT_CAPTURED", "REFUNDED", "REVIEW_REQUIRED", "REFUND_PENDING", "REFUNDED"], "{told:?}");
         check_books(&shop).await;
         shop.close().await;
     }

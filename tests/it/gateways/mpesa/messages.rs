@@ -246,4 +246,20 @@ both! {
         }
         close(sim, shop).await;
     }
+
+    /// What is known of one payment is not kept of another one, too.
+    async fn what_was_paid_by_the_prompt_of_another_order_is_looked_at(shop: &Shop) {
+        let (sim, shop) = beside(shop).await;
+        let first = prompted(&shop).await;
+        let sent = sim.with(Daraja::pay);
+        assert_eq!(delivered(&shop, &sent).await, "APPLIED");
+        let second = prompted(&shop).await;
+        let strange = Sent { url: sim.with(|daraja| daraja.prompts[1].callback.clone()), body: sent.body.clone() };
+        shop.clock.advance(chrono::Duration::seconds(1));
+        assert_eq!(delivered(&shop, &strange).await, "APPLIED");
+        assert_eq!(statuses(&shop, second).await, ["REQUIRES_REVIEW"]);
+        assert_eq!(standing(&shop, first).await, stands("CONFIRMED", "PAID", 1_400, 0));
+        assert_eq!(payment_of(&shop, first).await.gateway_receipt.as_deref(), Some("SJK7RT0001"));
+        close(sim, shop).await;
+    }
 }

@@ -234,6 +234,25 @@ both! {
         world.finish().await;
     }
 
+    async fn what_was_refunded_by_hand_may_come_again(shop: &Shop) {
+        let world = World::beside(shop).await;
+        let (order, payment) = world.paid("CHARGE").await;
+        world.sim.with(|paypal| paypal.refund_by_hand(Decimal::new(5_997, 2)));
+        crate::payments::look(&world.shop, order).await;
+        assert_eq!(world.status(order).await, "REFUNDED");
+        world.sim.with(|paypal| {
+            paypal.last().refunds[0].status = "FAILED";
+            paypal.last().settle();
+        });
+        crate::payments::look(&world.shop, order).await;
+        assert_eq!(standing(&world.shop, order).await, stands("CONFIRMED", "PAID", 5_997, 0));
+        assert_eq!(world.status(order).await, "REQUIRES_REVIEW");
+        let again = world.staff("refundCreate", json!({"paymentId": payment})).await;
+        assert_eq!(again["refund"]["status"], "SUCCEEDED", "{again}");
+        world.check_money("59.97", "59.97");
+        world.finish().await;
+    }
+
     async fn an_order_that_ends_is_given_up_and_cannot_be_captured_any_more(shop: &Shop) {
         let world = World::beside(shop).await;
         for approves_before in [false, true] {
