@@ -2,7 +2,7 @@
 //! often it is said.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::DatabaseTransaction;
+use sea_orm::{ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _};
 
 use super::hand::Case;
 use super::hear::{News, hear, is_all_back};
@@ -35,6 +35,7 @@ pub(super) async fn apply(
 ) -> Result<()> {
     let id = case.id;
     let taken = case.payments.live_beside(id);
+    let told = &unshared(txn, case.payment()?, told).await?;
     let row = case.payments.change(id)?;
     let news = hear(row, told, taken)?;
     row.look_at = next_look(ctx, row);
@@ -64,6 +65,26 @@ pub(super) async fn apply(
         }
     }
     Ok(())
+}
+
+/// What is told, unless it is about money that was taken for another payment: the index on receipts would refuse that for
+/// as long as it is told.
+async fn unshared(txn: &DatabaseTransaction, row: &payment::Model, told: &State) -> Result<State> {
+    let mut told = told.clone();
+    let Some(receipt) = told.receipt.as_deref().filter(|_| row.gateway_receipt.is_none()) else {
+        return Ok(told);
+    };
+    let taken_before = payment::Entity::find()
+        .filter(payment::Column::Gateway.eq(row.gateway))
+        .filter(payment::Column::GatewayReceipt.eq(receipt))
+        .filter(payment::Column::Id.ne(row.id))
+        .one(txn)
+        .await?;
+    if taken_before.is_some() {
+        told.receipt = None;
+        told.doubt = Some("its money was taken for another payment".to_owned());
+    }
+    Ok(told)
 }
 
 /// Has its gateway give up what it promises although nobody waits for it any more.

@@ -143,9 +143,6 @@ pub(super) async fn returned_elsewhere(
     let Some(told) = told.filter(|told| told.currency == currency) else {
         return Ok(());
     };
-    if row.status == PaymentStatus::RequiresReview {
-        return Ok(());
-    }
     if told.minor < row.refunded {
         return failed_elsewhere(txn, ctx, case, told.minor, asked_at).await;
     }
@@ -206,11 +203,18 @@ async fn failed_elsewhere(
         .lock_exclusive()
         .all(txn)
         .await?;
+    // Of what we sent back ourselves its gateway tells by itself; it may only be counted late.
+    gone = gone.min(made_there.iter().map(|refund| refund.amount).sum());
     for refund in made_there {
         if refund.amount <= gone {
             gone -= refund.amount;
             came_back(txn, ctx, case, refund).await?;
         }
+    }
+    if gone > 0 && case.payment()?.status != PaymentStatus::RequiresReview {
+        // Several were found at once, and one of them has failed.
+        case.payments.change(id)?.status = PaymentStatus::RequiresReview;
+        review(&mut case.order, REVIEW_KEPT);
     }
     Ok(())
 }

@@ -165,7 +165,7 @@ both! {
         let payment = paid(&shop, order, json!({"gateway": "STRIPE"})).await;
         let told = json!({"id": "1", "about": {"type": "refund", "transaction": {"ours": payment, "theirs": null},
             "refund": {"ours": null, "theirs": "re_1"}}});
-        for (event, back, refunded) in [("1", 2_000, 2_000), ("2", 2_000, 2_000), ("3", 1_000, 2_000), ("4", 5_997, 5_997)] {
+        for (event, back, refunded) in [("1", 2_000, 2_000), ("2", 2_000, 2_000), ("3", 5_997, 5_997)] {
             gateway.will("retrieve", Says::Refunded(back));
             let mut told = told.clone();
             told["id"] = json!(event);

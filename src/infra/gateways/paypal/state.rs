@@ -135,7 +135,8 @@ fn refunded(payments: &Payments, taken: &[&Capture], currency: Currency) -> Opti
     let whole = taken.iter().filter(|capture| capture.status == "REFUNDED");
     let whole = sum(whole.map(|capture| &capture.amount), currency)?;
     let most = Money::new(listed.minor.max(whole.minor), currency);
-    Some(most).filter(|money| money.minor > 0)
+    // Nothing is an answer too: what had gone may have come again.
+    (!taken.is_empty()).then_some(most)
 }
 
 fn sum<'a>(amounts: impl Iterator<Item = &'a Amount>, currency: Currency) -> Option<Money> {

@@ -132,7 +132,10 @@ async fn an_order_is_looked_at_and_captured() {
     assert_eq!(last(&direct), (path, keyed("pay_1_complete_1"), json!({})));
     assert_eq!(state.stage, Stage::Captured(transaction.money));
     assert_eq!(state.fee, Some(Money::new(204, Currency::USD)));
-    assert_eq!((state.refunded, state.doubt), (None, None));
+    assert_eq!(
+        (state.refunded, state.doubt),
+        (Some(Money::new(0, Currency::USD)), None)
+    );
     direct.finish();
 }
 
