@@ -1,9 +1,14 @@
 //! What is written to the log while a test looks.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tracing::subscriber::DefaultGuard;
+use tracing::{Dispatch, Level};
+
+/// Where there is one subscriber alone, whatever a thread without it logs first is taken for uninteresting, for good and
+/// for all threads.
+static KEPT: OnceLock<Dispatch> = OnceLock::new();
 
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
@@ -22,10 +27,18 @@ impl io::Write for Log {
 impl Log {
     /// Everything that this thread logs until the guard is dropped.
     pub(crate) fn begin() -> (Self, DefaultGuard) {
+        KEPT.get_or_init(|| {
+            Dispatch::new(
+                tracing_subscriber::fmt()
+                    .with_max_level(Level::DEBUG)
+                    .with_writer(io::sink)
+                    .finish(),
+            )
+        });
         let log = Self::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::DEBUG)
+            .with_max_level(Level::DEBUG)
             .with_ansi(false)
             .with_writer(move || writer.clone())
             .finish();
