@@ -46,7 +46,7 @@ pub(super) fn hear(row: &mut payment::Model, told: &State, taken: bool) -> Resul
         return Ok(News::Nothing);
     }
     // What people have looked at and ended is not opened again by the same word.
-    if row.status == PaymentStatus::Voided && is_all_back(told) {
+    if row.status == PaymentStatus::Voided && was_looked_at(row) && is_all_back(told) {
         return Ok(News::Nothing);
     }
     if row.gateway_reference.is_none() {
@@ -63,9 +63,9 @@ pub(super) fn hear(row: &mut payment::Model, told: &State, taken: bool) -> Resul
         row.status = PaymentStatus::RequiresReview;
         row.authorized = 0;
         let code = if told.doubt.is_some() {
-            "not_ours"
+            NOT_OURS
         } else {
-            "amount_mismatch"
+            AMOUNT_MISMATCH
         };
         row.failure_code = Some(code.to_owned());
         row.look_at = None;
@@ -127,6 +127,14 @@ pub(super) fn hear(row: &mut payment::Model, told: &State, taken: bool) -> Resul
     Ok(if double { News::Double } else { News::Moved })
 }
 
+/// Why people had to look at a payment. It stays with it when they have ended that.
+const NOT_OURS: &str = "not_ours";
+const AMOUNT_MISMATCH: &str = "amount_mismatch";
+
+fn was_looked_at(row: &payment::Model) -> bool {
+    matches!(row.failure_code.as_deref(), Some(NOT_OURS | AMOUNT_MISMATCH))
+}
+
 /// Whether a gateway has taken money and given all of it back.
 pub(super) fn is_all_back(told: &State) -> bool {
     let Stage::Captured(taken) = told.stage else {
@@ -142,7 +150,7 @@ fn later_word(row: &mut payment::Model, told: &State) -> Result<News> {
         // A payment is captured once: somebody has taken more at the gateway.
         Stage::Captured(taken) if rank(row.status) == CAPTURED && taken.minor > row.captured => {
             row.status = PaymentStatus::RequiresReview;
-            row.failure_code = Some("amount_mismatch".to_owned());
+            row.failure_code = Some(AMOUNT_MISMATCH.to_owned());
             Ok(News::Mismatch)
         }
         Stage::Authorized if rank(row.status) == OVER => Ok(News::Unwanted),

@@ -37,7 +37,7 @@ pub(super) fn no_response() -> Reason {
     )
 }
 
-/// What became of a prompt: "Result Codes" of M-Pesa Express. 4999 is [?]: seen while a prompt is open, in no document.
+/// What became of a prompt: "Result Codes" of M-Pesa Express. 4999 is (unconfirmed): seen while a prompt is open, in no document.
 pub(super) fn query(code: &str) -> Query {
     let (name, message) = match code {
         "0" => return Query::Paid,
@@ -73,7 +73,7 @@ pub(super) fn unknown(code: &str) -> Reason {
     reason(&raw(code), "M-Pesa did not make the payment.")
 }
 
-/// What became of a reversal: 0, or what is kept as it is. R000001 is [bg].
+/// What became of a reversal: 0, or what is kept as it is. R000001 is (unconfirmed).
 pub(super) fn reversal(code: &str) -> Option<Reason> {
     match code {
         "0" => None,
@@ -132,7 +132,7 @@ pub(super) fn error(status: u16, code: &str, message: &str) -> Ack {
     }
 }
 
-/// Whether the token was not taken, and so the request neither. Daraja has called that 404.001.03, and 401.003.01 [bg].
+/// Whether the token was not taken, and so the request neither. Daraja has called that 404.001.03, and 401.003.01 (unconfirmed).
 pub(super) fn is_about_token(status: u16, code: &str) -> bool {
     status == 401 || code == "401" || code.starts_with("401.") || code == "404.001.03"
 }

@@ -33,14 +33,14 @@ use codes::{Ack, Query};
 use token::Callbacks;
 use wire::Daraja;
 
-/// How long a phone shows the prompt. [bg]: documents say a minute or so; telephones differ.
+/// How long a phone shows the prompt. (unconfirmed): documents say a minute or so; telephones differ.
 const PROMPT: TimeDelta = TimeDelta::seconds(90);
-/// Until then "cannot be reached" is not taken for a no: the phone may have been, and only its answer is late. [bg]
+/// Until then "cannot be reached" is not taken for a no: the phone may have been, and only its answer is late. (unconfirmed)
 const UNREACHABLE: TimeDelta = TimeDelta::minutes(5);
 /// How long a prompt is awaited whose name we never learnt, because the answer to asking for it was lost. Its callback tells
 /// the name, before or after that.
 const UNNAMED: TimeDelta = TimeDelta::minutes(10);
-/// How long the receipt is awaited of money that is to go back: only the callback tells it, and comes late at times. [bg]
+/// How long the receipt is awaited of money that is to go back: only the callback tells it, and comes late at times. (unconfirmed)
 const RECEIPT: TimeDelta = TimeDelta::hours(1);
 
 /// Minor units of a shilling. Nothing smaller is moved.

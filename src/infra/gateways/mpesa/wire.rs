@@ -21,11 +21,11 @@ use crate::kernel::clock::Clock;
 use crate::kernel::config::{MpesaConfig, MpesaReversal};
 
 const JSON: &str = "application/json";
-/// East Africa Time, which `Timestamp` is in. [bg]
+/// East Africa Time, which `Timestamp` is in. (unconfirmed)
 const EAT: i32 = 3 * 60 * 60;
 /// 13 characters at most.
 const DESCRIPTION: &str = "Order payment";
-/// Whom a reversal takes money from: an organisation, by its short code. [?] for tills, of which the store's code is given.
+/// Whom a reversal takes money from: an organisation, by its short code. (unconfirmed) for tills, of which the store's code is given.
 const ORGANISATION: &str = "11";
 
 #[derive(Debug)]

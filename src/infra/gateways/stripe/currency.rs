@@ -8,10 +8,10 @@ const WHOLE: &[&str] = &[
     "XPF",
 ];
 
-/// With three decimals, of which the last must be 0 [bg].
+/// With three decimals, of which the last must be 0 (unconfirmed).
 const THREE: &[&str] = &["BHD", "JOD", "KWD", "OMR", "TND"];
 
-/// With two decimals [bg]. HUF and TWD are paid out in whole ones alone, but taken like the others. ISK stands here and has
+/// With two decimals (unconfirmed). HUF and TWD are paid out in whole ones alone, but taken like the others. ISK stands here and has
 /// no decimals in ISO 4217: it is not taken.
 const TWO: &[&str] = &[
     "AED", "AFN", "ALL", "AMD", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BMD", "BND",

@@ -192,7 +192,7 @@ pub(super) fn state(
 
 /// What has gone back of what was taken.
 ///
-/// [bg] Stripe counts the rest of a partial capture, which it releases, among what was refunded: no document says so, but
+/// (unconfirmed) Stripe counts the rest of a partial capture, which it releases, among what was refunded: no document says so, but
 /// the answers that shops have published do. If it were otherwise for some, less would be seen than has gone back.
 fn refunded(charge: &Charge, whole: Money, captured: Money) -> Option<Money> {
     let refunded = charge.amount_refunded?;
