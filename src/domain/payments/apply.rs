@@ -92,12 +92,7 @@ async fn release(txn: &DatabaseTransaction, ctx: &Context, payment: PaymentId) -
     if is_pending(txn, payment, OperationKind::Void).await? {
         return Ok(());
     }
-    let task = Task {
-        payment,
-        kind: OperationKind::Void,
-        amount: None,
-        refund: None,
-    };
+    let task = Task::void(payment);
     write(txn, task, First::Anybody, ctx.now()).await?;
     Ok(())
 }

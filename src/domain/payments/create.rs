@@ -176,12 +176,7 @@ async fn give_up(ctx: &Context, id: PaymentId) -> Result<()> {
     if !free || !can_be_replaced(&ctx.platform.gateways, case.payment()?) {
         return Ok(());
     }
-    let task = Task {
-        payment: id,
-        kind: OperationKind::Void,
-        amount: None,
-        refund: None,
-    };
+    let task = Task::void(id);
     let written = write(&txn, task, First::Writer, ctx.now()).await?;
     commit(ctx, txn).await?;
     carry_out_now(ctx, written).await;

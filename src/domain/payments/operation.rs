@@ -24,6 +24,17 @@ pub(super) struct Task {
     pub(super) refund: Option<RefundId>,
 }
 
+impl Task {
+    pub(super) fn void(payment: PaymentId) -> Self {
+        Self {
+            payment,
+            kind: OperationKind::Void,
+            amount: None,
+            refund: None,
+        }
+    }
+}
+
 /// Who tries first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum First {

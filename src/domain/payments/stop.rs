@@ -70,12 +70,7 @@ pub(super) async fn give_back(
     match row.status {
         PaymentStatus::RequiresAction | PaymentStatus::Processing | PaymentStatus::Authorized => {
             if !is_pending(txn, row.id, OperationKind::Void).await? {
-                let task = Task {
-                    payment: row.id,
-                    kind: OperationKind::Void,
-                    amount: None,
-                    refund: None,
-                };
+                let task = Task::void(row.id);
                 write(txn, task, First::Anybody, ctx.now()).await?;
             }
         }

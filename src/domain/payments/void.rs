@@ -83,12 +83,7 @@ async fn begin(
         | OrderStatus::Cancelled
         | OrderStatus::Expired => {}
     }
-    let task = Task {
-        payment: row.id,
-        kind: OperationKind::Void,
-        amount: None,
-        refund: None,
-    };
+    let task = Task::void(row.id);
     let written = write(txn, task, First::Writer, ctx.now()).await?;
     let after = json!({"operation": "VOID"});
     record(txn, ctx, Deed::created("paymentVoid", row.id, after)).await?;
