@@ -80,9 +80,6 @@ fn with_settings(command: Command) -> anyhow::Result<ExitCode> {
     let source = Source::of_process()?;
     let config = Config::from_source(&source)?;
     telemetry::start(&config.log)?;
-    for name in source.without_effect() {
-        tracing::warn!(setting = name, "this setting has no effect in this version");
-    }
     if matches!(command, Command::Serve(_) | Command::Worker) {
         for name in source.strangers() {
             tracing::warn!(name, "this is no setting of the shop's, and has no effect");

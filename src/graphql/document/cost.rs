@@ -48,6 +48,8 @@ const SHORT_LISTS: [(&str, u64); 4] = [
     ("ledgerBalances", 1_500),
 ];
 
+/// What the operation could cost.
+///
 /// # Errors
 /// `MAX_COST_EXCEEDED`, with what it would cost and what it may.
 pub(super) fn check(
@@ -56,9 +58,9 @@ pub(super) fn check(
     variables: &Variables,
     registry: &Registry,
     limit: u64,
-) -> Result<(), Vec<ServerError>> {
+) -> Result<u64, Vec<ServerError>> {
     let Some(root) = positions::root(registry, operation.node.ty) else {
-        return Ok(());
+        return Ok(0);
     };
     let mut counter = Counter {
         document,
@@ -70,7 +72,7 @@ pub(super) fn check(
     let parts = counter.selection(root, 0, &operation.node.selection_set.node);
     let cost = parts.each.saturating_add(parts.once);
     if cost <= limit {
-        return Ok(());
+        return Ok(cost);
     }
     let message = format!(
         "The operation could cost {cost}, and {limit} is allowed: 1 for each object that the answer could have, {COUNT} for each totalCount, {SEARCH} for each search, {ALONE} for the events of each order and the orders of each user. Ask for smaller pages, or for fewer lists inside each other."

@@ -25,6 +25,7 @@ use async_graphql::parser::types::{
 use async_graphql::parser::{Error as ParseError, parse_query};
 use async_graphql::{ErrorExtensionValues, Pos, Positioned, ServerError, Variables};
 
+use crate::infra::secret::digest;
 use crate::kernel::config::LimitsConfig;
 
 pub use variables::InputTypes;
@@ -40,6 +41,10 @@ pub struct Prepared {
     /// The operation's name, where it has one.
     pub operation_name: Option<String>,
     pub variables: Variables,
+    /// What it could cost at most: see `cost`.
+    pub cost: u64,
+    /// SHA-256 of the document's text, in hexadecimal: what logs and caches know it by.
+    pub hash: String,
 }
 
 /// Why a document is refused; always `GRAPHQL_VALIDATION_FAILED`.
@@ -109,7 +114,7 @@ pub fn prepare(
     literals::check(&document, &operation, types)?;
     let variables = types.coerce(&operation, variables)?;
     lists::check(&document, &operation, &variables, limits.list_items)?;
-    cost::check(&document, &operation, &variables, &types.0, limits.cost)?;
+    let cost = cost::check(&document, &operation, &variables, &types.0, limits.cost)?;
     root::single(&mut document, &mut operation)?;
     omitted::strip(&mut document, &mut operation, &variables, &types.0);
     let kind = operation.node.ty;
@@ -122,6 +127,8 @@ pub fn prepare(
         kind,
         operation_name: name,
         variables,
+        cost,
+        hash: digest(text),
     })
 }
 

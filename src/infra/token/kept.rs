@@ -81,6 +81,7 @@ mod tests {
         let database = DatabaseConfig {
             url: format!("sqlite://{}/souk.db?mode=rwc", folder.path().display()).into(),
             replica_url: None,
+            replica_max_lag: std::time::Duration::from_secs(10),
             connections: 1,
             auto_migrate: true,
             statement_timeout: None,

@@ -45,6 +45,7 @@ fn tokens(keys: KeyConfig) -> (Tokens, Arc<ManualClock>) {
     let database = DatabaseConfig {
         url: "sqlite://nowhere/souk.db".into(),
         replica_url: None,
+        replica_max_lag: std::time::Duration::from_secs(10),
         connections: 1,
         auto_migrate: true,
         statement_timeout: None,

@@ -6,12 +6,15 @@
 mod accounts;
 mod advice;
 mod gateways;
+mod list;
 mod parse;
+mod running;
 mod settings;
 mod source;
 mod token;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
@@ -21,8 +24,8 @@ use url::Url;
 
 use super::money::Currency;
 
+pub use list::{SETTINGS, Setting};
 pub use parse::{ConfigError, duration};
-pub use settings::{SETTINGS, Setting};
 pub use source::Source;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +54,12 @@ pub struct Config {
     pub gateways: GatewaysConfig,
     pub cache: CacheConfig,
     pub limits: LimitsConfig,
+    pub rates: RatesConfig,
+    /// What instances share beside the database.
+    pub redis: Option<RedisConfig>,
     pub log: LogConfig,
+    /// Where traces are sent to.
+    pub traces: Option<Url>,
 }
 
 #[derive(Clone, Debug)]
@@ -69,6 +77,36 @@ pub struct HttpConfig {
     pub shutdown_grace: Duration,
     /// Whether clients may ask for the schema. Off by default in production.
     pub introspection: bool,
+    /// None where a proxy speaks TLS, or nobody.
+    pub tls: Option<TlsConfig>,
+    /// The only operations that are executed; None for any.
+    pub trusted_documents: Option<PathBuf>,
+    /// Bytes of documents that clients register by their hashes; 0 for none.
+    pub persisted_queries: u64,
+    /// Who may read `/metrics`.
+    pub metrics_callers: Vec<IpNet>,
+}
+
+/// Files that may change while the process runs.
+#[derive(Clone, Debug)]
+pub struct TlsConfig {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+#[derive(Clone, Debug)]
+pub struct RedisConfig {
+    pub url: SecretString,
+}
+
+/// What one principal may do: an address, where nobody is signed in, or an account. None for any number.
+#[derive(Clone, Debug)]
+pub struct RatesConfig {
+    /// Query cost, of everybody but staff.
+    pub api: Option<Rate>,
+    pub staff: Option<Rate>,
+    /// Payments begun.
+    pub payments: Option<Rate>,
 }
 
 #[derive(Clone, Debug)]
@@ -76,6 +114,8 @@ pub struct DatabaseConfig {
     pub url: SecretString,
     /// A PostgreSQL replica for reads that may lag.
     pub replica_url: Option<SecretString>,
+    /// A replica that is further behind is not read.
+    pub replica_max_lag: Duration,
     /// Connections of the pool that reads: too few queue requests, too many exhaust the database.
     pub connections: u32,
     pub auto_migrate: bool,
@@ -232,6 +272,8 @@ pub struct CacheConfig {
 pub struct LogConfig {
     pub filter: String,
     pub format: LogFormat,
+    /// Operations that take longer are logged.
+    pub slow: Duration,
 }
 
 /// How large a request may be, outermost first.
@@ -239,6 +281,10 @@ pub struct LogConfig {
 pub struct LimitsConfig {
     /// Connections at once; further ones wait unaccepted.
     pub connections: usize,
+    /// Of one address, trusted proxies aside.
+    pub connections_per_address: usize,
+    /// Operations that are executed at once; further ones are refused before they queue.
+    pub in_flight: usize,
     pub header_timeout: Duration,
     pub header_bytes: usize,
     pub body_bytes: usize,

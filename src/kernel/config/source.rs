@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::list::SETTINGS;
 use super::parse::ConfigError;
-use super::settings::{LATER, SETTINGS};
 
 /// The settings as text, by name, from all sources.
 #[derive(Clone, Debug, Default)]
@@ -57,14 +57,6 @@ impl Source {
             .get(name)
             .map(|value| value.trim())
             .filter(|value| !value.is_empty())
-    }
-
-    /// Settings that are set and have no effect yet, for a warning at the start.
-    pub fn without_effect(&self) -> impl Iterator<Item = &str> {
-        self.values
-            .keys()
-            .map(String::as_str)
-            .filter(|name| LATER.contains(name))
     }
 
     /// Variables that look like a gateway's setting, and are left alone: for a warning at the start.
@@ -125,7 +117,7 @@ impl Source {
     }
 
     fn check_names(&self) -> Result<(), ConfigError> {
-        let known = |name: &str| SETTINGS.iter().any(|setting| setting.name == name) || LATER.contains(&name);
+        let known = |name: &str| SETTINGS.iter().any(|setting| setting.name == name);
         match self
             .values
             .keys()
@@ -142,7 +134,7 @@ impl Source {
 
 /// Whether a variable of the environment is a setting of ours, or is meant as one.
 fn ours(name: &str) -> bool {
-    let known = SETTINGS.iter().any(|setting| setting.name == name) || LATER.contains(&name);
+    let known = SETTINGS.iter().any(|setting| setting.name == name);
     let misspelt = || SHARED.iter().any(|start| name.starts_with(start)) && nearest(name).is_some();
     known || name.starts_with("SOUK_") || misspelt()
 }

@@ -70,6 +70,7 @@ async fn connect(url: &str) -> Db {
     let config = DatabaseConfig {
         url: SecretString::from(url),
         replica_url: None,
+        replica_max_lag: std::time::Duration::from_secs(10),
         connections: 1,
         auto_migrate: false,
         statement_timeout: None,
