@@ -13,6 +13,7 @@ mod bought;
 mod people;
 mod plan;
 mod roots;
+mod shards;
 
 use std::fmt::Write as _;
 
