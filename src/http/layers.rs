@@ -123,7 +123,7 @@ async fn observe(State(shared): SharedState, request: Request, next: Next) -> Re
     .instrument(span)
     .instrument(traced.clone())
     .await;
-    traced.record("http.response.status_code", response.status().as_u16());
+    traced.record("http.response.status_code", i64::from(response.status().as_u16()));
     if response.status().is_server_error() {
         trace::failed(&traced);
     }

@@ -125,15 +125,14 @@ impl Loaders {
             idle.await;
             let keys = close(&open);
             let name = name_of::<K>();
-            LOADER_KEYS
-                .histogram([name])
-                .record(u32::try_from(keys.len()).unwrap_or(u32::MAX));
+            let count = u32::try_from(keys.len()).unwrap_or(u32::MAX);
+            LOADER_KEYS.histogram([name]).record(count);
             let span = tracing::trace_span!(
                 target: trace::TARGET,
                 parent: &operation,
                 "loader",
                 otel.name = format_args!("load {name}"),
-                souk.loader.keys = keys.len(),
+                souk.loader.keys = i64::from(count),
             );
             let found = loader.load(&keys).instrument(span).await;
             found.map(Arc::new)

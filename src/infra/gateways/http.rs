@@ -241,7 +241,7 @@ impl Client {
             .histogram([self.gateway, call.operation, outcome])
             .record(start.elapsed());
         match &told {
-            Ok(answer) => drop(Span::current().record("http.response.status_code", answer.status)),
+            Ok(answer) => drop(Span::current().record("http.response.status_code", i64::from(answer.status))),
             Err(_) => trace::failed(&Span::current()),
         }
         match &told {

@@ -1,10 +1,12 @@
 //! The log of a shop that is used: it tells what happened and to whom it was answered, and never who that is.
 
 use serde_json::{Value, json};
+use souk::kernel::actor::Role;
+use souk::kernel::error::Error;
 
 use super::Watched;
-use crate::support::Kind;
 use crate::support::buyer::PAY;
+use crate::support::{Kind, Shop};
 
 const REGISTER: &str = "mutation Join($input: AccountRegisterInput!) { accountRegister(input: $input) { tokens { accessToken refreshToken } userErrors { code } } }";
 const ME: &str = "{ me { email name } }";
@@ -105,6 +107,18 @@ async fn nobody_is_named_in_the_log_on_sqlite() {
 #[tokio::test]
 async fn nobody_is_named_in_the_log_on_postgres() {
     used(Kind::Postgres).await;
+}
+
+both! {
+    async fn a_row_that_is_refused_is_not_shown(shop: &Shop) {
+        for name in ["zenobia", "other"] {
+            shop.add_user(name, Role::Customer).await;
+        }
+        let twice = "UPDATE user_account SET email_key = 'zenobia@example.com' WHERE email_key = 'other@example.com'";
+        let error = Error::from(shop.execute(twice).await.unwrap_err());
+        let told = format!("{:#}", anyhow::Error::from(error));
+        assert!(told.to_lowercase().contains("unique") && !told.contains("zenobia"), "{told}");
+    }
 }
 
 #[tokio::test]

@@ -95,7 +95,9 @@ impl Watched {
 
     /// Stops it; everything that it has logged.
     async fn stop(self) -> String {
-        self.process.stop();
+        let process = self.process;
+        // Whom it sends its last words to may be of this very thread.
+        tokio::task::spawn_blocking(move || process.stop()).await.unwrap();
         let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap();
         self.database.drop().await;
         log
