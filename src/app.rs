@@ -14,6 +14,7 @@ use crate::graphql::schema;
 use crate::http::{self, Lifecycle, Shared};
 use crate::infra::db::Db;
 use crate::infra::db::schema::{SchemaState, migrate_up};
+use crate::infra::metric;
 use crate::kernel::actor::{Actor, Origin};
 use crate::kernel::clock::{Clock, SystemClock};
 use crate::kernel::config::Config;
@@ -55,6 +56,7 @@ impl App {
 
     /// Around what was made for these settings, of which a part may be another one than they say.
     pub fn of(platform: Platform, config: Config) -> Self {
+        metric::start();
         let platform = Arc::new(platform);
         let engine = Engine::new(
             schema::build(&config.limits, config.http.introspection),
@@ -67,6 +69,7 @@ impl App {
             config: config.http.clone(),
             environment: config.environment,
             lifecycle: Lifecycle::default(),
+            looked: http::Looked::default(),
         });
         Self {
             config,
@@ -140,7 +143,7 @@ impl App {
         self.close().await
     }
 
-    /// Events of orders are passed on by every process: to its own clients, if it has any, and to other processes.
+    /// Keeps what is counted small, and begins to pass on events of orders. These are passed on by every process: to its own clients, if it has any, and to other processes.
     async fn pass_on_events(&self) -> anyhow::Result<()> {
         let platform = Arc::clone(&self.platform);
         // From here on there is something to wait for, and before the first client comes.
@@ -150,6 +153,9 @@ impl App {
             .map_err(anyhow::Error::from)
             .context("cannot read what happened to orders")?;
         let closing = self.lifecycle().closing.clone();
+        let counting = closing.clone();
+        let upkeep = async move { counting.run_until_cancelled(metric::upkeep()).await };
+        self.lifecycle().tasks.spawn(upkeep);
         self.lifecycle().tasks.spawn(async move {
             let following = platform.order_events.follow(&platform.db, &*platform.clock);
             closing.run_until_cancelled(following).await

@@ -79,7 +79,7 @@ pub fn main() -> ExitCode {
 fn with_settings(command: Command) -> anyhow::Result<ExitCode> {
     let source = Source::of_process()?;
     let config = Config::from_source(&source)?;
-    telemetry::start(&config.log)?;
+    telemetry::start(&config.log, config.traces.as_ref())?;
     if matches!(command, Command::Serve(_) | Command::Worker) {
         for name in source.strangers() {
             tracing::warn!(name, "this is no setting of the shop's, and has no effect");
@@ -89,7 +89,7 @@ fn with_settings(command: Command) -> anyhow::Result<ExitCode> {
         }
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         match command {
             Command::Serve(args) => serve::run(args, config).await,
             Command::Worker => worker::run(config).await,
@@ -101,7 +101,9 @@ fn with_settings(command: Command) -> anyhow::Result<ExitCode> {
             Command::User(args) => user::run(args, config).await,
             Command::Schema => schema::run(),
         }
-    })
+    });
+    telemetry::end();
+    outcome
 }
 
 /// The shop's database, migrated as `serve` would.

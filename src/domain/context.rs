@@ -1,6 +1,7 @@
 //! Who asks, and everything that an answer may need: built once for each operation and handed down.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sea_orm::DatabaseConnection;
@@ -30,6 +31,8 @@ pub struct Platform {
     pub shop: ShopConfig,
     pub accounts: AccountsConfig,
     pub orders: OrdersConfig,
+    /// What takes longer is told in the log.
+    pub slow: Duration,
     pub passwords: Passwords,
     pub tokens: Tokens,
     pub revocations: Revocations,
@@ -53,6 +56,7 @@ impl Platform {
             shop: config.shop.clone(),
             accounts: config.accounts.clone(),
             orders: config.orders.clone(),
+            slow: config.log.slow,
             passwords: Passwords::new(&config.password)?,
             tokens,
             revocations: Revocations::default(),

@@ -4,18 +4,20 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Variables};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt as _, StreamExt as _};
+use tracing::{Instrument as _, Span};
 
 use super::answer::Answer;
 use super::cookies::RefreshCookie;
 use super::document::{self, InputTypes, Prepared};
 use super::execution::{self, Next, Running};
 use super::schema::ShopSchema;
+use super::watch::{self, Subscribed, Watch};
 use crate::domain::context::{Context, Platform};
 use crate::kernel::actor::{Actor, Origin, Role};
 use crate::kernel::config::LimitsConfig;
@@ -63,6 +65,7 @@ impl Engine {
         introspection: bool,
     ) -> Self {
         let types = InputTypes::of(&schema);
+        watch::learn(&types);
         Self {
             schema: Schema(schema),
             types,
@@ -78,7 +81,7 @@ impl Engine {
     /// The answer that refuses it.
     #[expect(clippy::result_large_err, reason = "made once, and answered with at once")]
     pub fn prepare(&self, actor: &Actor, request: GraphqlRequest) -> Result<Prepared, Answer> {
-        let admin = actor.role() == Some(Role::Admin);
+        let (admin, started) = (actor.role() == Some(Role::Admin), Instant::now());
         document::prepare(
             &request.query,
             request.operation_name.as_deref(),
@@ -87,11 +90,26 @@ impl Engine {
             &self.limits,
             self.introspection || admin,
         )
-        .map_err(|errors| Answer::of_errors(errors, &self.limits))
+        .map_err(|errors| {
+            let refusal = Answer::of_errors(errors, &self.limits);
+            watch::refused(&refusal, started.elapsed());
+            refusal
+        })
     }
 
     /// Validates and executes a query or a mutation. Subscriptions have more than one answer: see [`Engine::subscribe`].
     pub async fn run(&self, caller: Caller, prepared: Prepared) -> Answer {
+        let watch = Watch::begin(&prepared, self.platform.slow);
+        let (request, span) = (Span::current(), watch.span());
+        let answer = self
+            .execute(caller, prepared, request)
+            .instrument(span.clone())
+            .await;
+        watch.end(&answer, &span);
+        answer
+    }
+
+    async fn execute(&self, caller: Caller, prepared: Prepared, around: Span) -> Answer {
         let Caller {
             actor,
             origin,
@@ -110,7 +128,7 @@ impl Engine {
         let operation =
             AssertUnwindSafe(async move { execution::run(&schema, request, context).await }).catch_unwind();
         let outcome = match kind {
-            OperationType::Mutation => within(self.limits.deadline, to_the_end(operation)).await,
+            OperationType::Mutation => within(self.limits.deadline, to_the_end(operation, around)).await,
             _ => within(self.limits.deadline, operation).await,
         };
         match outcome {
@@ -130,18 +148,20 @@ impl Engine {
         let context = Context::writing(caller.actor, caller.origin, Arc::clone(&self.platform));
         let request = request(prepared, caller.refresh_cookie);
         let running = Running::new(&self.schema.0, request, context, self.limits.deadline);
-        stream::unfold(Some(running), move |running| {
+        let subscribed = Subscribed::begin();
+        stream::unfold(Some((running, subscribed)), move |running| {
             let engine = Arc::clone(&self);
             async move {
-                let mut running = running?;
+                let (mut running, subscribed) = running?;
                 let answer = match running.next().await {
                     Next::Response(response) => Answer::of_event(*response, &engine.limits),
                     Next::TooSlow => Answer::timeout(),
                     Next::Panicked => Answer::internal(),
                     Next::End => return None,
                 };
+                subscribed.told(&answer);
                 let goes_on = matches!(answer, Answer::Executed(_));
-                Some((answer, goes_on.then_some(running)))
+                Some((answer, goes_on.then_some((running, subscribed))))
             }
         })
         .boxed()
@@ -169,13 +189,14 @@ fn request(prepared: Prepared, refresh_cookie: RefreshCookie) -> Request {
 }
 
 /// Runs a mutation in a task of its own. Its future may be dropped at any await, when the client hangs up or
-/// the deadline passes; what follows a commit, such as dropping what the cache holds, would then never happen.
-async fn to_the_end<T, F>(operation: F) -> Result<T, Box<dyn std::any::Any + Send>>
+/// the deadline passes; what follows a commit, such as dropping what the cache holds, would then never happen. The span of the
+/// request, by which the log knows it, goes with it.
+async fn to_the_end<T, F>(operation: F, around: Span) -> Result<T, Box<dyn std::any::Any + Send>>
 where
     T: Send + 'static,
     F: Future<Output = Result<T, Box<dyn std::any::Any + Send>>> + Send + 'static,
 {
-    match tokio::spawn(operation).await {
+    match tokio::spawn(operation.in_current_span().instrument(around)).await {
         Ok(outcome) => outcome,
         Err(error) => Err(Box::new(error)),
     }
@@ -204,7 +225,7 @@ mod tests {
         assert_eq!(within(second, async { Ok::<_, ()>(1) }).await.unwrap(), 1);
         let panics = || AssertUnwindSafe(async { panic!("for the test") }).catch_unwind();
         let panicked: Result<(), _> = within(second, panics()).await;
-        let apart: Result<(), _> = within(second, to_the_end(panics())).await;
+        let apart: Result<(), _> = within(second, to_the_end(panics(), Span::none())).await;
         let stuck = within(Duration::ZERO, std::future::pending::<Result<(), ()>>()).await;
         for (outcome, code) in [(panicked, "INTERNAL"), (apart, "INTERNAL"), (stuck, "TIMEOUT")] {
             let json: serde_json::Value = serde_json::from_slice(&outcome.unwrap_err().to_json()).unwrap();

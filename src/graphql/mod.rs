@@ -27,5 +27,7 @@ pub mod payments;
 pub mod scalars;
 pub mod schema;
 pub mod shop;
+mod spans;
 pub mod turn;
 pub mod user_error;
+mod watch;

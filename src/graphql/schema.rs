@@ -13,6 +13,8 @@ use super::node::NodeQuery;
 use super::orders::{OrdersMutation, OrdersQuery, OrdersSubscription};
 use super::payments::PaymentsMutation;
 use super::shop::ShopQuery;
+use super::spans::Spans;
+use crate::infra::telemetry::trace;
 use crate::kernel::config::LimitsConfig;
 
 pub type ShopSchema = Schema<Query, Mutation, Subscription>;
@@ -54,6 +56,11 @@ pub fn build(limits: &LimitsConfig, open: bool) -> ShopSchema {
         .data(Limits::from(limits))
         // The lexer has counted brackets before; the library's own limit would be a second, unsettable one.
         .limit_recursive_depth(limits.nesting);
+    let schema = if trace::is_on() {
+        schema.extension(Spans)
+    } else {
+        schema
+    };
     if open {
         schema.finish()
     } else {

@@ -20,6 +20,8 @@ use uuid::Uuid;
 use super::{Shared, SharedState, cookies, preflight, reply, webhooks};
 use crate::domain::payments::hand::RETURN;
 use crate::infra::gateways::test;
+use crate::infra::metric::HTTP_REQUESTS;
+use crate::infra::telemetry::trace;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID: usize = 128;
@@ -88,8 +90,20 @@ async fn observe(State(shared): SharedState, request: Request, next: Next) -> Re
     let start = Instant::now();
     let id = request_id(&request);
     // The path and not the address: its parameters may hold names and e-mail addresses.
-    let span =
-        tracing::info_span!("request", id, method = %request.method(), path = shown(request.uri().path()));
+    let path = shown(request.uri().path());
+    let (method, route) = (request.method().clone(), route(path));
+    let traced = tracing::trace_span!(
+        target: trace::TARGET,
+        "HTTP",
+        otel.name = format_args!("{method} {route}"),
+        otel.kind = "server",
+        http.request.method = method.as_str(),
+        http.route = route,
+        url.path = path,
+        http.response.status_code = tracing::field::Empty,
+    );
+    let trace_id = trace::continues(&traced, request.headers());
+    let span = tracing::info_span!("request", id, %method, path, trace_id);
     let mut response = async {
         let response = AssertUnwindSafe(next.run(request))
             .catch_unwind()
@@ -98,12 +112,21 @@ async fn observe(State(shared): SharedState, request: Request, next: Next) -> Re
                 let message = "Something went wrong on our side. It has been logged; please try again.";
                 reply::refusal(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
             });
-        let millis = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let took = start.elapsed();
+        HTTP_REQUESTS
+            .histogram([route, class(response.status())])
+            .record(took);
+        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(status = response.status().as_u16(), millis, "answered");
         response
     }
     .instrument(span)
+    .instrument(traced.clone())
     .await;
+    traced.record("http.response.status_code", i64::from(response.status().as_u16()));
+    if response.status().is_server_error() {
+        trace::failed(&traced);
+    }
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
@@ -155,6 +178,40 @@ fn shown(path: &str) -> &str {
     }
 }
 
+/// The addresses that there are, without what is below some of them: in metrics and traces, which must not grow with what
+/// strangers ask for.
+const ROUTES: [&str; 7] = [
+    "/graphql",
+    "/graphql/ws",
+    "/graphiql",
+    "/health/live",
+    "/health/ready",
+    "/.well-known/jwks.json",
+    "/",
+];
+
+fn route(path: &str) -> &'static str {
+    let exact = ROUTES.into_iter().find(|route| *route == path);
+    let below = || {
+        let opens = |open: &&&str| {
+            path.strip_prefix(**open)
+                .is_some_and(|rest| rest.starts_with(['/', '-']) || rest.is_empty())
+        };
+        SECRETS.iter().find(opens).copied()
+    };
+    exact.or_else(below).unwrap_or("other")
+}
+
+fn class(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        ..200 => "1xx",
+        200..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        500.. => "5xx",
+    }
+}
+
 /// The client's own name for the request where it is a sane one, so that its log and ours tell the
 /// same story.
 fn request_id(request: &Request) -> String {
@@ -183,7 +240,7 @@ mod tests {
     use crate::domain::context::Platform;
     use crate::graphql::engine::Engine;
     use crate::graphql::schema;
-    use crate::http::Lifecycle;
+    use crate::http::{Lifecycle, Looked};
     use crate::infra::db::Db;
     use crate::kernel::clock::SystemClock;
     use crate::kernel::config::{Config, Source};
@@ -201,7 +258,24 @@ mod tests {
             config: config.http,
             environment: config.environment,
             lifecycle: Lifecycle::default(),
+            looked: Looked::default(),
         })
+    }
+
+    #[test]
+    fn routes_are_our_own_words() {
+        for (path, expected) in [
+            ("/graphql", "/graphql"),
+            ("/graphql/ws", "/graphql/ws"),
+            ("/graphql/xx", "other"),
+            ("/webhooks/mpesa", webhooks::WEBHOOKS),
+            ("/payments/return/payment_1", RETURN),
+            (test::PAGE, test::PAGE),
+            ("/wp-login.php", "other"),
+            ("(not shown)", "other"),
+        ] {
+            assert_eq!(route(path), expected, "{path}");
+        }
     }
 
     #[test]

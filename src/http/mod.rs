@@ -14,6 +14,7 @@ mod keys;
 mod layers;
 mod preflight;
 mod reply;
+mod scrape;
 pub mod server;
 mod socket;
 mod sse;
@@ -40,6 +41,7 @@ pub struct Shared {
     pub config: HttpConfig,
     pub environment: Environment,
     pub lifecycle: Lifecycle,
+    pub looked: Looked,
 }
 
 impl Shared {
@@ -53,6 +55,7 @@ impl Shared {
 }
 
 pub use address::Peer;
+pub use scrape::Looked;
 
 type SharedState = axum::extract::State<Arc<Shared>>;
 
@@ -85,7 +88,9 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .merge(webhooks::router())
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method);
-    layers::around(router, &shared).with_state(shared)
+    layers::around(router, &shared)
+        .route("/metrics", get(scrape::metrics))
+        .with_state(shared)
 }
 
 async fn nothing_here() -> Response {

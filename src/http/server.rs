@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::{Lifecycle, Peer, layers};
+use crate::infra::metric::{HTTP_CONNECTIONS, Held};
 use crate::kernel::config::{HttpConfig, LimitsConfig};
 
 /// hyper refuses a smaller buffer.
@@ -92,7 +93,7 @@ pub async fn serve(
         let io = TokioIo::new(Timed::new(
             stream,
             Pace::new(WRITE_PATIENCE, WRITE_RATE),
-            permit.ok(),
+            (permit.ok(), HTTP_CONNECTIONS.hold()),
         ));
         let peer = Peer(peer.ip());
         let named = router.clone().map_request(move |mut request: Request<Incoming>| {
@@ -142,12 +143,15 @@ fn builder(limits: &LimitsConfig) -> Builder {
     builder
 }
 
+/// What a connection takes of those that there may be, and its part in their number.
+type Place = (Option<OwnedSemaphorePermit>, Held);
+
 /// A connection whose client must read what it asked for.
 struct Timed<S> {
     stream: S,
     pace: Pace,
     /// Kept as long as the connection, which a WebSocket takes over from hyper.
-    _permit: Option<OwnedSemaphorePermit>,
+    _place: Place,
 }
 
 /// Patience, which waiting uses up and bytes taken restore. A deadline that every byte moves would let
@@ -190,11 +194,11 @@ impl Pace {
 }
 
 impl<S> Timed<S> {
-    fn new(stream: S, pace: Pace, permit: Option<OwnedSemaphorePermit>) -> Self {
+    fn new(stream: S, pace: Pace, place: Place) -> Self {
         Self {
             stream,
             pace,
-            _permit: permit,
+            _place: place,
         }
     }
 
@@ -309,7 +313,11 @@ mod tests {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         });
-        let mut timed = Timed::new(ours, Pace::new(Duration::from_millis(400), 100), None);
+        let mut timed = Timed::new(
+            ours,
+            Pace::new(Duration::from_millis(400), 100),
+            (None, HTTP_CONNECTIONS.hold()),
+        );
         let sent = timed.write_all(&[0; 4000]).await;
         client.abort();
         sent

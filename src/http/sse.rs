@@ -20,6 +20,7 @@ use super::{Shared, auth};
 use crate::graphql::answer::Answer;
 use crate::graphql::document::Prepared;
 use crate::graphql::engine::Caller;
+use crate::infra::metric::EVENT_STREAMS;
 use crate::infra::token::{TokenError, Verified};
 
 /// How often something is sent when there is nothing to say: proxies close what is silent, and a client that has gone is
@@ -56,7 +57,11 @@ pub(super) fn stream(
         answers: Some(Arc::clone(&shared.engine).subscribe(caller, prepared)),
     };
     let (sender, receiver) = mpsc::channel(1);
-    shared.lifecycle.tasks.spawn(events.send(sender));
+    let open = EVENT_STREAMS.hold();
+    shared.lifecycle.tasks.spawn(async move {
+        events.send(sender).await;
+        drop(open);
+    });
     let chunks = stream::unfold(receiver, |mut receiver| async {
         let chunk = receiver.recv().await?;
         Some((Ok::<_, Infallible>(Bytes::from(chunk)), receiver))

@@ -7,12 +7,14 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Router, routing};
+use tracing::Instrument as _;
 
 use super::accept::MediaType;
 use super::{Peer, Shared, SharedState, auth, body, reply};
 use crate::domain::context::Context;
 use crate::domain::payments::inbox::{Received, named, receive};
 use crate::infra::gateways::Message;
+use crate::infra::telemetry::trace;
 use crate::kernel::actor::{Actor, Origin};
 
 /// What is below it has secrets in its address.
@@ -72,7 +74,12 @@ async fn below(
         received_at: platform.clock.now(),
     };
     let ctx = Context::writing(Actor::System, Origin::default(), platform);
-    match receive(&ctx, name, &message).await {
+    let span = tracing::trace_span!(
+        target: trace::TARGET,
+        "webhook",
+        otel.name = format_args!("hear {gateway}"),
+    );
+    match receive(&ctx, name, &message).instrument(span).await {
         Ok(Received::Stored(answer)) => {
             let json = HeaderValue::from_static("application/json");
             ([(header::CONTENT_TYPE, json)], answer).into_response()

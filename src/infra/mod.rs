@@ -5,6 +5,7 @@ pub mod db;
 pub mod fulltext;
 pub mod gateways;
 pub mod idempotency;
+pub mod metric;
 pub mod password;
 pub mod secret;
 pub mod telemetry;

@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use unicode_normalization::UnicodeNormalization as _;
 use zxcvbn::{Score, zxcvbn};
 
+use crate::infra::metric::RATE_LIMIT_REFUSALS;
 use crate::kernel::config::PasswordConfig;
 use crate::kernel::error::{Error, Result};
 
@@ -70,9 +71,7 @@ impl Passwords {
     /// Throttled when too many wait.
     pub fn place_to_wait(&self) -> Result<OwnedSemaphorePermit> {
         let place = Arc::clone(&self.waiting).try_acquire_owned();
-        place.map_err(|_| Error::Throttled {
-            retry_after: RETRY_AFTER,
-        })
+        place.map_err(|_| too_many())
     }
 
     /// The hash to store, in PHC form.
@@ -114,9 +113,7 @@ impl Passwords {
     /// Does the work when it is its turn, on a thread where it keeps nobody else from theirs.
     async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let place = Arc::clone(&self.places).try_acquire_owned();
-        let place = place.map_err(|_| Error::Throttled {
-            retry_after: RETRY_AFTER,
-        })?;
+        let place = place.map_err(|_| too_many())?;
         let turn = Arc::clone(&self.threads).acquire_owned().await;
         let turn = turn.map_err(Error::internal)?;
         let job = tokio::task::spawn_blocking(move || {
@@ -211,6 +208,13 @@ fn weakness(password: &SecretString, known: &[String]) -> Option<String> {
 
 fn fault(error: impl std::fmt::Display) -> Error {
     Error::internal(anyhow::anyhow!("hashing a password: {error}"))
+}
+
+fn too_many() -> Error {
+    RATE_LIMIT_REFUSALS.counter(["passwords"]).increment(1);
+    Error::Throttled {
+        retry_after: RETRY_AFTER,
+    }
 }
 
 #[cfg(test)]

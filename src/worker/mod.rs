@@ -10,7 +10,7 @@ mod idempotency;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
@@ -22,6 +22,7 @@ use crate::domain::carts::forget;
 use crate::domain::checkout::expire;
 use crate::domain::context::{Context, Platform};
 use crate::domain::payments::{drive, inbox};
+use crate::infra::metric::TASKS;
 use crate::kernel::actor::{Actor, Origin};
 use crate::kernel::clock::jittered;
 use crate::kernel::error::Result;
@@ -103,7 +104,10 @@ impl Job {
             .await
             .is_some()
         {
+            let started = Instant::now();
             let outcome = self.turn(platform).await;
+            let word = if outcome.is_ok() { "ok" } else { "failed" };
+            TASKS.histogram([self.name, word]).record(started.elapsed());
             match &outcome {
                 Ok(0) => {}
                 Ok(count) => tracing::debug!(job = self.name, count, "worked"),

@@ -33,6 +33,7 @@ mod house;
 mod http;
 mod inventory;
 mod ledger;
+mod light;
 mod migrations;
 mod orders;
 mod payments;

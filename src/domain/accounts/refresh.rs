@@ -18,6 +18,7 @@ use crate::domain::audit::record::{Deed, record_as};
 use crate::domain::context::Context;
 use crate::entity::session::RevokeReason;
 use crate::entity::{refresh_token, session, user_account};
+use crate::infra::metric::RATE_LIMIT_REFUSALS;
 use crate::infra::secret::digest;
 use crate::kernel::actor::Actor;
 use crate::kernel::error::{Error, ErrorCode, Result};
@@ -112,9 +113,11 @@ async fn slow_down(txn: &DatabaseTransaction, ctx: &Context, session: SessionId)
         .await?;
     let now = ctx.now();
     match before_so_many.map(|at| at + HOUR - now) {
-        Some(wait) if wait > TimeDelta::zero() => Err(Error::Throttled {
-            retry_after: wait.to_std().map_err(Error::internal)?,
-        }),
+        Some(wait) if wait > TimeDelta::zero() => {
+            RATE_LIMIT_REFUSALS.counter(["refresh"]).increment(1);
+            let retry_after = wait.to_std().map_err(Error::internal)?;
+            Err(Error::Throttled { retry_after })
+        }
         Some(_) | None => Ok(()),
     }
 }

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use tracing::Instrument as _;
 
 use super::stock::release;
 use crate::domain::context::Context;
@@ -10,6 +11,7 @@ use crate::domain::orders::change::{OrderInHand, commit};
 use crate::domain::payments::stop;
 use crate::entity::order_event::OrderEventType;
 use crate::entity::shop_order::{Column, Entity, OrderStatus};
+use crate::infra::telemetry::trace;
 use crate::kernel::error::Result;
 use crate::kernel::id::OrderId;
 
@@ -32,7 +34,8 @@ pub async fn expire_due(ctx: &Context) -> Result<u64> {
         .await?;
     let mut ended = 0;
     for id in due {
-        match expire(ctx, id).await {
+        let span = tracing::trace_span!(target: trace::TARGET, "end an order", souk.order = %id);
+        match expire(ctx, id).instrument(span).await {
             Ok(true) => ended += 1,
             Ok(false) => {}
             // The others are not to wait for this one.

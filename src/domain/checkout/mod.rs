@@ -7,4 +7,5 @@ pub mod deliver;
 pub mod expire;
 pub mod fulfill;
 pub mod place;
+pub mod queues;
 mod stock;

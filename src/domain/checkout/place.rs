@@ -22,6 +22,7 @@ use crate::entity::product::ProductStatus;
 use crate::entity::shop_order::{FulfillmentProgress, OrderStatus, PaymentProgress};
 use crate::entity::{cart, cart_line, order_line, product, product_variant, shop_order, user_account};
 use crate::infra::idempotency::{Claim, Request};
+use crate::infra::metric::ORDERS;
 use crate::infra::secret;
 use crate::kernel::actor::Role;
 use crate::kernel::address::PostalAddress;
@@ -124,6 +125,7 @@ pub async fn place(ctx: &Context, command: &PlaceOrder) -> Result<Placed> {
         .remember(&txn, json!({"orderId": order.id.to_string()}))
         .await?;
     commit(ctx, txn).await?;
+    ORDERS.counter([]).increment(1);
     Ok(Placed {
         order: Arc::new(order),
         guest_token,

@@ -9,6 +9,7 @@ use sea_orm::{
     ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
     QueryOrder as _, QuerySelect as _,
 };
+use tracing::{Instrument as _, Span};
 
 use super::apply::{apply, end_review};
 use super::hand::{Case, Journey, money, transaction_of};
@@ -24,6 +25,7 @@ use crate::entity::refund::{self, RefundStatus};
 use crate::infra::gateways::{
     Fault, PaymentGateway, Reason, Refund, Return, ReturnStage, Stage, State, Transaction, growing,
 };
+use crate::infra::telemetry::trace;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::id::{PaymentId, RefundId};
 
@@ -87,12 +89,22 @@ pub async fn drive_due(ctx: &Context) -> Result<u64> {
         .await?;
     let count = due.len() + under_way.len();
     futures_util::stream::iter(due)
-        .for_each_concurrent(AT_ONCE, |id| async move { logged(id, steps(ctx, id).await) })
+        .for_each_concurrent(AT_ONCE, |id| async move {
+            logged(id, steps(ctx, id).instrument(worked_on(id)).await)
+        })
         .await;
     futures_util::stream::iter(under_way)
-        .for_each_concurrent(AT_ONCE, |row| async move { logged(row.id, look(ctx, row).await) })
+        .for_each_concurrent(AT_ONCE, |row| async move {
+            let (id, span) = (row.id, worked_on(row.id));
+            logged(id, look(ctx, row).instrument(span).await);
+        })
         .await;
     Ok(u64::try_from(count).unwrap_or(u64::MAX))
+}
+
+/// What the worker does about one payment is a trace: its turns, which mostly find nothing, are none.
+fn worked_on(payment: PaymentId) -> Span {
+    tracing::trace_span!(target: trace::TARGET, "go on with a payment", souk.payment = %payment)
 }
 
 /// What fails here has been written down before, and is tried again.

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::domain::context::Context;
 use crate::domain::ledger::book::{self, Returned};
 use crate::domain::orders::change::OrderInHand;
-use crate::entity::payment::PaymentStatus;
+use crate::entity::payment::{PaymentGatewayName, PaymentStatus};
 use crate::entity::{payment, shop_order};
 use crate::infra::gateways::{Action, Transaction, masked};
+use crate::infra::metric::PAYMENTS;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::id::{OrderId, PaymentId, RefundId};
 use crate::kernel::money::{Currency, Money};
@@ -100,11 +101,45 @@ impl Payments {
                 let of_this = self.returned.iter().filter(|(id, _)| *id == row.id);
                 let returned: Vec<Returned> = of_this.map(|(_, returned)| *returned).collect();
                 book::payment(txn, order, &stored, &row, &returned, now).await?;
+                let came_to = row.status;
                 let row = row.into_active_model().reset_all();
                 payment::Entity::update(row).exec(txn).await?;
+                if came_to != stored.status {
+                    // Counted although it is not committed yet: of the few that are not, most are saved anew.
+                    PAYMENTS
+                        .counter([gateway_word(stored.gateway), outcome_word(came_to)])
+                        .increment(1);
+                }
             }
         }
         Ok(())
+    }
+}
+
+/// What metrics call a gateway.
+fn gateway_word(gateway: PaymentGatewayName) -> &'static str {
+    match gateway {
+        PaymentGatewayName::Stripe => "stripe",
+        PaymentGatewayName::Paypal => "paypal",
+        PaymentGatewayName::Mpesa => "mpesa",
+        PaymentGatewayName::Manual => "manual",
+        PaymentGatewayName::Test => "test",
+    }
+}
+
+/// The same of what a payment came to.
+fn outcome_word(status: PaymentStatus) -> &'static str {
+    match status {
+        PaymentStatus::RequiresAction => "requires_action",
+        PaymentStatus::Processing => "processing",
+        PaymentStatus::Authorized => "authorized",
+        PaymentStatus::Captured => "captured",
+        PaymentStatus::PartiallyRefunded => "partially_refunded",
+        PaymentStatus::Refunded => "refunded",
+        PaymentStatus::Failed => "failed",
+        PaymentStatus::Voided => "voided",
+        PaymentStatus::Expired => "expired",
+        PaymentStatus::RequiresReview => "requires_review",
     }
 }
 

@@ -10,6 +10,7 @@ use sea_orm::{
     ActiveEnum as _, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
     IntoActiveModel as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
+use tracing::Instrument as _;
 
 use super::drive::{conclude_refund, drive, patiently, told_of};
 use super::hand::{Case, transaction_of};
@@ -22,6 +23,7 @@ use crate::entity::order_event::OrderEventType;
 use crate::entity::payment::{self, PaymentGatewayName};
 use crate::entity::refund;
 use crate::infra::gateways::{About, Event, Fault, Message, Names, PaymentGateway, Unverified, growing};
+use crate::infra::telemetry::trace;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::id::{PaymentId, RefundId};
 
@@ -127,7 +129,8 @@ pub async fn apply_due(ctx: &Context) -> Result<u64> {
     futures_util::stream::iter(due)
         .for_each_concurrent(AT_ONCE, |row| async move {
             let (gateway, event) = (row.gateway, row.event.clone());
-            if let Err(error) = deal_with(ctx, row).await {
+            let span = tracing::trace_span!(target: trace::TARGET, "hear a gateway");
+            if let Err(error) = deal_with(ctx, row).instrument(span).await {
                 let error = format!("{:#}", anyhow::Error::from(error));
                 tracing::error!(
                     ?gateway,

@@ -47,6 +47,17 @@ pub struct Prepared {
     pub hash: String,
 }
 
+impl Prepared {
+    /// The names of the fields at the root, fragments spread.
+    pub fn roots(&self) -> impl Iterator<Item = &str> {
+        self.document
+            .operations
+            .iter()
+            .flat_map(|(_, operation)| measure::root_fields(&self.document, operation))
+            .map(|field| field.node.name.node.as_str())
+    }
+}
+
 /// Why a document is refused; always `GRAPHQL_VALIDATION_FAILED`.
 #[derive(Debug)]
 struct Violation {

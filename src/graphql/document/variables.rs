@@ -44,6 +44,20 @@ impl InputTypes {
         Self(registry)
     }
 
+    /// The names of all fields at the roots.
+    pub fn roots(&self) -> impl Iterator<Item = &str> {
+        let registry = &self.0;
+        [
+            Some(&registry.query_type),
+            registry.mutation_type.as_ref(),
+            registry.subscription_type.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+        .filter_map(|name| registry.types.get(name)?.fields())
+        .flat_map(|fields| fields.keys().map(String::as_str))
+    }
+
     /// The variables that the operation declares, checked. What it does not declare is left out.
     pub(super) fn coerce(
         &self,

@@ -13,9 +13,12 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use async_graphql::dataloader::Loader as Load;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
+use tracing::{Instrument as _, Span};
 
 use super::{Idle, Loader};
 use crate::graphql::error::{ApiError, Result};
+use crate::infra::metric::LOADER_KEYS;
+use crate::infra::telemetry::trace;
 
 /// The values that were found, shared by all who asked.
 type Found<K> = Result<Arc<HashMap<K, <Loader as Load<K>>::Value>>>;
@@ -37,6 +40,8 @@ pub struct Loaders {
     loader: Arc<Loader>,
     idle: Idle,
     open: Arc<Batches>,
+    /// The span of the operation: a batch is part of that, and not of the field that happened to open it.
+    operation: Span,
 }
 
 impl fmt::Debug for Loaders {
@@ -53,6 +58,7 @@ impl Loaders {
             loader: Arc::new(loader),
             idle,
             open: Arc::default(),
+            operation: Span::current(),
         }
     }
 
@@ -114,13 +120,30 @@ impl Loaders {
     {
         // Weak: the open batches hold this future.
         let (loader, open) = (Arc::clone(&self.loader), Arc::downgrade(&self.open));
-        let idle = self.idle.moment();
+        let (idle, operation) = (self.idle.moment(), self.operation.clone());
         async move {
             idle.await;
             let keys = close(&open);
-            loader.load(&keys).await.map(Arc::new)
+            let name = name_of::<K>();
+            let count = u32::try_from(keys.len()).unwrap_or(u32::MAX);
+            LOADER_KEYS.histogram([name]).record(count);
+            let span = tracing::trace_span!(
+                target: trace::TARGET,
+                parent: &operation,
+                "loader",
+                otel.name = format_args!("load {name}"),
+                souk.loader.keys = i64::from(count),
+            );
+            let found = loader.load(&keys).instrument(span).await;
+            found.map(Arc::new)
         }
     }
+}
+
+/// What the type of a key is called, such as `ProductById`.
+fn name_of<K>() -> &'static str {
+    let path = std::any::type_name::<K>();
+    path.rsplit("::").next().unwrap_or(path)
 }
 
 /// The keys of the batch, each once. The next one opens another batch.

@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use url::{Host, Url};
 
 use super::{Peer, Shared, SharedState, auth, reply};
+use crate::infra::metric::SOCKETS;
 use crate::kernel::actor::Origin;
 use crate::kernel::config::Environment;
 
@@ -89,6 +90,7 @@ pub(super) async fn open(
 
 async fn serve(shared: Arc<Shared>, origin: Origin, socket: WebSocket) {
     let speaks = socket.protocol().is_some_and(|protocol| protocol == PROTOCOL);
+    let _open = SOCKETS.hold();
     let (mut sink, mut stream) = socket.split();
     let close = if speaks {
         session::run(shared, origin, &mut sink, &mut stream).await

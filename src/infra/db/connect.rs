@@ -9,6 +9,7 @@ use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::watch::{Pool, Statements};
 use super::{Db, stopwatch};
 use crate::kernel::config::DatabaseConfig;
 
@@ -40,16 +41,18 @@ async fn sqlite(config: &DatabaseConfig, statements: Arc<AtomicU64>) -> Result<D
     check_sqlite_file(config.url.expose_secret())?;
     // One writer: SQLite has a single write lock, and waiting for a connection is fairer than
     // waiting for the lock. The writer comes first, because it makes the file.
-    let writer = open("DATABASE_URL", sqlite_options(&config.url, 1, false), &statements).await?;
+    let options = sqlite_options(&config.url, 1, false);
+    let writer = open("DATABASE_URL", Pool::Write, options, &statements).await?;
     let mut options = sqlite_options(&config.url, config.connections, true);
     if let Some(timeout) = config.statement_timeout {
         stopwatch::stop_after(&mut options, timeout);
     }
-    let reader = open("DATABASE_URL", options, &statements).await?;
+    let reader = open("DATABASE_URL", Pool::Read, options, &statements).await?;
     Ok(Db {
         fresh: reader.clone(),
         reader,
         writer,
+        has_replica: false,
         statements,
     })
 }
@@ -93,6 +96,7 @@ fn sqlite_options(url: &SecretString, connections: u32, query_only: bool) -> Con
 async fn postgres(config: &DatabaseConfig, statements: Arc<AtomicU64>) -> Result<Db, DbError> {
     let primary = open(
         "DATABASE_URL",
+        Pool::Primary,
         timed(common(&config.url, config.connections), config),
         &statements,
     )
@@ -101,6 +105,7 @@ async fn postgres(config: &DatabaseConfig, statements: Arc<AtomicU64>) -> Result
         Some(url) => {
             open(
                 "DATABASE_REPLICA_URL",
+                Pool::Replica,
                 timed(common(url, config.connections), config),
                 &statements,
             )
@@ -112,6 +117,7 @@ async fn postgres(config: &DatabaseConfig, statements: Arc<AtomicU64>) -> Result
         reader,
         fresh: primary.clone(),
         writer: primary,
+        has_replica: config.replica_url.is_some(),
         statements,
     })
 }
@@ -135,6 +141,7 @@ fn common(url: &SecretString, connections: u32) -> ConnectOptions {
 
 async fn open(
     setting: &'static str,
+    pool: Pool,
     options: ConnectOptions,
     statements: &Arc<AtomicU64>,
 ) -> Result<DatabaseConnection, DbError> {
@@ -145,9 +152,10 @@ async fn open(
             setting,
             reason: innermost(&error).replace(&url, "the address"),
         })?;
-    let statements = Arc::clone(statements);
+    let (statements, seen) = (Arc::clone(statements), Statements::of(pool));
     connection.set_metric_callback(move |info| {
         statements.fetch_add(1, Ordering::Relaxed);
+        seen.seen(&info.statement.sql, info.elapsed, info.failed);
         tracing::trace!(sql = %info.statement.sql, micros = info.elapsed.as_micros(), failed = info.failed, "statement");
     });
     Ok(connection)

@@ -6,10 +6,11 @@ mod listen;
 pub mod lock;
 pub mod schema;
 mod stopwatch;
+mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::{
     ConnectionTrait as _, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr,
@@ -21,6 +22,7 @@ use crate::kernel::error::Error;
 
 pub use connect::DbError;
 pub use listen::Listener;
+pub use watch::PoolState;
 
 /// Handles to one database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -28,6 +30,8 @@ pub struct Db {
     reader: DatabaseConnection,
     fresh: DatabaseConnection,
     writer: DatabaseConnection,
+    /// Whether the reader is another server than the writer.
+    has_replica: bool,
     statements: Arc<AtomicU64>,
 }
 
@@ -71,7 +75,10 @@ impl Db {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        self.writer.begin_with_options(options).await
+        let asked = Instant::now();
+        let begun = self.writer.begin_with_options(options).await;
+        watch::began(asked.elapsed(), begun.is_ok());
+        begun
     }
 
     /// Lets SQLite look at what is in the tables, without which its planner takes every index for equally good.

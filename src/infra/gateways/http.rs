@@ -8,7 +8,10 @@ use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Url, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
+
+use crate::infra::metric::GATEWAY_CALLS;
+use crate::infra::telemetry::trace;
 
 const CONNECT: Duration = Duration::from_secs(5);
 /// One try; with all tries and pauses it stays below what a payment's operation may take.
@@ -189,8 +192,19 @@ impl Client {
     /// # Errors
     /// There was none.
     pub async fn send(&self, call: &Call) -> Result<Answer, Miss> {
-        let span = tracing::info_span!("gateway", gateway = self.gateway, operation = call.operation);
-        self.tries(call).instrument(span).await
+        let (gateway, operation) = (self.gateway, call.operation);
+        let span = tracing::info_span!("gateway", gateway, operation);
+        let traced = tracing::trace_span!(
+            target: trace::TARGET,
+            "gateway",
+            otel.name = format_args!("{gateway} {operation}"),
+            otel.kind = "client",
+            http.request.method = call.method.as_str(),
+            server.address = call.url.host_str(),
+            http.response.status_code = tracing::field::Empty,
+        );
+        // The traced one within, where what is asked looks for whom it is for.
+        self.tries(call).instrument(traced).instrument(span).await
     }
 
     async fn tries(&self, call: &Call) -> Result<Answer, Miss> {
@@ -223,8 +237,13 @@ impl Client {
             Err(Miss::NotSent(_)) => "not_sent",
             Err(Miss::NoAnswer(_)) => "no_answer",
         };
-        metrics::histogram!("souk_gateway_call_seconds", "gateway" => self.gateway, "operation" => call.operation, "outcome" => outcome)
-            .record(start.elapsed().as_secs_f64());
+        GATEWAY_CALLS
+            .histogram([self.gateway, call.operation, outcome])
+            .record(start.elapsed());
+        match &told {
+            Ok(answer) => drop(Span::current().record("http.response.status_code", i64::from(answer.status))),
+            Err(_) => trace::failed(&Span::current()),
+        }
         match &told {
             Ok(answer) => {
                 let request = ["request-id", "paypal-debug-id"]
@@ -238,10 +257,12 @@ impl Client {
     }
 
     async fn once(&self, call: &Call) -> Result<Answer, Miss> {
+        let mut headers = call.headers.clone();
+        trace::tell(&mut headers);
         let request = self
             .http
             .request(call.method.clone(), call.url.clone())
-            .headers(call.headers.clone())
+            .headers(headers)
             .body(call.body.clone());
         let no_answer = |error: reqwest::Error| {
             // The address may hold secrets.

@@ -8,4 +8,4 @@ mod mpesa;
 pub(crate) mod paypal;
 mod refused;
 pub(crate) mod sim;
-mod stripe;
+pub(crate) mod stripe;

@@ -42,12 +42,24 @@ pub(crate) fn free_port() -> u16 {
 impl Process {
     /// Starts on this port, and returns once it listens.
     pub(crate) fn serve(folder: &Path, database: &str, port: u16, settings: &[(&str, &str)]) -> Self {
+        Self::serve_and_log(folder, database, port, settings, Stdio::inherit())
+    }
+
+    /// The same, which logs to there.
+    pub(crate) fn serve_and_log(
+        folder: &Path,
+        database: &str,
+        port: u16,
+        settings: &[(&str, &str)],
+        log: Stdio,
+    ) -> Self {
         let address = format!("127.0.0.1:{port}");
         let mut child = souk(folder, database)
             .arg("serve")
             .env("SOUK_LISTEN", &address)
             .envs(settings.iter().copied())
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -58,6 +70,15 @@ impl Process {
             "it says {line:?} and not where it listens"
         );
         Self { child, address }
+    }
+
+    /// SIGTERM, and the end of what is in flight.
+    pub(crate) fn stop(mut self) {
+        let kill = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status();
+        assert!(kill.unwrap().success());
+        assert!(self.child.wait().unwrap().success());
     }
 
     /// SIGKILL: nothing can be done about it.

@@ -37,6 +37,7 @@ use super::identity;
 use crate::domain::audit::record::{Deed, record};
 use crate::domain::context::Context;
 use crate::entity::sign_in_attempt::{self, InFlight, Model};
+use crate::infra::metric::RATE_LIMIT_REFUSALS;
 use crate::infra::secret::digest;
 use crate::kernel::clock::jittered;
 use crate::kernel::error::{Error, Result};
@@ -194,6 +195,7 @@ async fn begin_when_there_is_room(ctx: &Context, account: &str, mut counts: Vec<
             return Ok(attempt);
         }
     }
+    RATE_LIMIT_REFUSALS.counter(["attempts_at_once"]).increment(1);
     Err(Error::Throttled { retry_after: SOON })
 }
 
@@ -247,6 +249,7 @@ async fn has_begun(ctx: &Context, attempt: &Attempt) -> Result<bool> {
         return Ok(true);
     };
     tell(txn, ctx, attempt, outcome).await?;
+    RATE_LIMIT_REFUSALS.counter(["attempts"]).increment(1);
     let retry_after = (until - now).to_std().map_err(Error::internal)?;
     Err(Error::Throttled { retry_after })
 }

@@ -3,6 +3,7 @@
 use super::hub::Hub;
 use super::{HINT, Whose, read, sequence};
 use crate::infra::db::Db;
+use crate::infra::metric::{EVENT_LAG, EVENT_POSITION};
 use crate::kernel::clock::Clock;
 use crate::kernel::error::Result;
 
@@ -41,9 +42,16 @@ impl Tail {
                     tracing::error!(position, place, "the places of order events have a gap");
                 }
                 position = place;
-                hub.publish(happening, position, clock.now());
+                let now = clock.now();
+                hub.publish(happening, position, now);
+                // Clocks of two servers may differ by more than it took.
+                let lag = (now - happening.event.occurred_at).to_std().unwrap_or_default();
+                EVENT_LAG.histogram([]).record(lag);
             }
             self.position = Some(position);
+            EVENT_POSITION
+                .gauge([])
+                .set(u32::try_from(position).unwrap_or(u32::MAX));
             if !full {
                 return Ok(());
             }
