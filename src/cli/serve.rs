@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use super::demo;
 use crate::app::App;
 use crate::http::server;
-use crate::kernel::config::{Config, Environment, LimitsConfig, SETTINGS};
+use crate::kernel::config::{Config, Environment, LimitsConfig, SECRETS, SETTINGS};
 
 #[derive(Debug, Default, clap::Args)]
 #[command(after_help = "`souk serve --help` lists all settings.", after_long_help = settings())]
@@ -114,5 +114,10 @@ fn settings() -> String {
             setting.name, setting.meaning
         ));
     }
+    let files: Vec<String> = SECRETS.iter().map(|name| format!("{name}_FILE")).collect();
+    text.push_str(&format!(
+        "\nSecrets may be in files instead, whose names are in:\n\n  {}\n",
+        files.join("\n  ")
+    ));
     text
 }
