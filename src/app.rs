@@ -48,32 +48,37 @@ impl App {
     /// On a database that is known to be up to date.
     ///
     /// # Errors
-    /// The secret that signs tokens cannot be kept.
+    /// The secret that signs tokens cannot be kept, or a trusted document cannot be executed.
     pub fn on(db: Db, config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
-        Ok(Self::of(Platform::new(db, clock, &config)?, config))
+        Self::of(Platform::new(db, clock, &config)?, config)
     }
 
     /// Around what was made for these settings, of which a part may be another one than they say.
-    pub fn of(platform: Platform, config: Config) -> Self {
+    ///
+    /// # Errors
+    /// A trusted document cannot be executed.
+    pub fn of(platform: Platform, config: Config) -> anyhow::Result<Self> {
         let platform = Arc::new(platform);
         let engine = Engine::new(
             schema::build(&config.limits, config.http.introspection),
             Arc::clone(&platform),
             config.limits.clone(),
             config.http.introspection,
-        );
+        )
+        .knowing(&config.http)
+        .context("SOUK_TRUSTED_DOCUMENTS")?;
         let shared = Arc::new(Shared {
             engine: Arc::new(engine),
             config: config.http.clone(),
             environment: config.environment,
             lifecycle: Lifecycle::default(),
         });
-        Self {
+        Ok(Self {
             config,
             platform,
             works: false,
             shared,
-        }
+        })
     }
 
     /// All addresses, for a server or for a test.

@@ -1,6 +1,7 @@
 //! `souk serve`
 
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -17,6 +18,10 @@ pub(super) struct ServeArgs {
     /// Answer requests only, and leave background work to other processes (`souk worker`).
     #[arg(long)]
     no_worker: bool,
+
+    /// Execute only the operations of this folder: *.graphql files, and manifests *.json.
+    #[arg(long, value_name = "DIR")]
+    trusted_documents: Option<PathBuf>,
 }
 
 /// Open files that are not connections: the database's, the log, the listener.
@@ -24,6 +29,9 @@ const OTHER_FILES: u64 = 128;
 
 pub(super) async fn run(args: ServeArgs, mut config: Config) -> anyhow::Result<ExitCode> {
     let address = config.http.listen;
+    if args.trusted_documents.is_some() {
+        config.http.trusted_documents = args.trusted_documents;
+    }
     let page = config
         .http
         .public_url

@@ -47,6 +47,14 @@ impl Answer {
         Self::Failed(Failure::Internal, vec![coded("INTERNAL", INTERNAL, None)])
     }
 
+    /// Whether it is the caller who may not, whatever is asked for.
+    pub fn is_forbidden(&self) -> bool {
+        match self {
+            Self::Refused(errors) => errors.iter().any(|error| code(error) == Some("FORBIDDEN")),
+            Self::Failed(..) | Self::Executed(_) => false,
+        }
+    }
+
     /// What the library answered, its errors given codes and cut to size.
     pub(super) fn of(mut response: Response, limits: &LimitsConfig) -> Self {
         // One statement that the database stopped is the operation's deadline, only sooner than our own timer.

@@ -15,15 +15,18 @@ use super::answer::Answer;
 use super::cookies::RefreshCookie;
 use super::document::{self, InputTypes, Prepared};
 use super::execution::{self, Next, Running};
+use super::persisted::{Persisted, Registration};
 use super::schema::ShopSchema;
 use crate::domain::context::{Context, Platform};
 use crate::kernel::actor::{Actor, Origin, Role};
-use crate::kernel::config::LimitsConfig;
+use crate::kernel::config::{HttpConfig, LimitsConfig};
 
 /// A request as it was sent, by whatever transport.
 #[derive(Clone, Debug, Default)]
 pub struct GraphqlRequest {
-    pub query: String,
+    pub query: Option<String>,
+    /// What the document is known by, instead of its text or beside it.
+    pub document_id: Option<String>,
     pub operation_name: Option<String>,
     pub variables: Variables,
 }
@@ -44,6 +47,7 @@ pub struct Engine {
     platform: Arc<Platform>,
     limits: LimitsConfig,
     introspection: bool,
+    persisted: Persisted,
 }
 
 /// The schema, which cannot be shown.
@@ -69,7 +73,18 @@ impl Engine {
             platform,
             limits,
             introspection,
+            persisted: Persisted::default(),
         }
+    }
+
+    /// The same with documents that are known by their ids.
+    ///
+    /// # Errors
+    /// A trusted document that cannot be executed: its file, its line, and why.
+    pub fn knowing(mut self, config: &HttpConfig) -> anyhow::Result<Self> {
+        let folder = config.trusted_documents.as_deref();
+        self.persisted = Persisted::new(folder, config.persisted_queries, &self.types, &self.limits)?;
+        Ok(self)
     }
 
     /// Checks a request without executing anything.
@@ -77,21 +92,38 @@ impl Engine {
     /// # Errors
     /// The answer that refuses it.
     #[expect(clippy::result_large_err, reason = "made once, and answered with at once")]
-    pub fn prepare(&self, actor: &Actor, request: GraphqlRequest) -> Result<Prepared, Answer> {
+    pub fn prepare(&self, actor: &Actor, mut request: GraphqlRequest) -> Result<Prepared, Answer> {
+        let refused = |errors| Answer::of_errors(errors, &self.limits);
+        // An admin may look at anything, as GraphiQL does, also where only trusted documents are executed.
         let admin = actor.role() == Some(Role::Admin);
-        document::prepare(
-            &request.query,
+        let (text, registration) = self.persisted.find(&mut request, admin).map_err(refused)?;
+        let prepared = document::prepare(
+            &text,
             request.operation_name.as_deref(),
             request.variables,
             &self.types,
             &self.limits,
             self.introspection || admin,
-        )
-        .map_err(|errors| Answer::of_errors(errors, &self.limits))
+        );
+        let prepared = prepared.map_err(refused)?;
+        Ok(Prepared {
+            registration,
+            ..prepared
+        })
+    }
+
+    /// Only what was executed has passed validation: strangers cannot have rubbish kept.
+    fn register(&self, registration: &mut Option<Registration>, answer: &Answer) {
+        if matches!(answer, Answer::Executed(_))
+            && let Some(registration) = registration.take()
+        {
+            self.persisted.register(registration);
+        }
     }
 
     /// Validates and executes a query or a mutation. Subscriptions have more than one answer: see [`Engine::subscribe`].
-    pub async fn run(&self, caller: Caller, prepared: Prepared) -> Answer {
+    pub async fn run(&self, caller: Caller, mut prepared: Prepared) -> Answer {
+        let mut registration = prepared.registration.take();
         let Caller {
             actor,
             origin,
@@ -114,34 +146,40 @@ impl Engine {
             _ => within(self.limits.deadline, operation).await,
         };
         match outcome {
-            Ok(response) => Answer::of(response, &self.limits),
+            Ok(response) => {
+                let answer = Answer::of(response, &self.limits);
+                self.register(&mut registration, &answer);
+                answer
+            }
             Err(failed) => failed,
         }
     }
 
     /// Validates and executes an operation of any kind: all its answers. An answer that is not `Executed` is the last.
-    pub fn subscribe(self: Arc<Self>, caller: Caller, prepared: Prepared) -> BoxStream<'static, Answer> {
+    pub fn subscribe(self: Arc<Self>, caller: Caller, mut prepared: Prepared) -> BoxStream<'static, Answer> {
         if prepared.kind != OperationType::Subscription {
             return async move { self.run(caller, prepared).await }
                 .into_stream()
                 .boxed();
         }
+        let registration = prepared.registration.take();
         // Reads what was written: an event is told at once, and what it is about may not have come to a replica yet.
         let context = Context::writing(caller.actor, caller.origin, Arc::clone(&self.platform));
         let request = request(prepared, caller.refresh_cookie);
         let running = Running::new(&self.schema.0, request, context, self.limits.deadline);
-        stream::unfold(Some(running), move |running| {
+        stream::unfold(Some((running, registration)), move |state| {
             let engine = Arc::clone(&self);
             async move {
-                let mut running = running?;
+                let (mut running, mut registration) = state?;
                 let answer = match running.next().await {
                     Next::Response(response) => Answer::of_event(*response, &engine.limits),
                     Next::TooSlow => Answer::timeout(),
                     Next::Panicked => Answer::internal(),
                     Next::End => return None,
                 };
+                engine.register(&mut registration, &answer);
                 let goes_on = matches!(answer, Answer::Executed(_));
-                Some((answer, goes_on.then_some(running)))
+                Some((answer, goes_on.then_some((running, registration))))
             }
         })
         .boxed()

@@ -16,6 +16,7 @@ pub(super) fn answer(answer: &Answer, media_type: MediaType) -> Response {
         (Answer::Refused(_), MediaType::GraphqlResponse) => StatusCode::BAD_REQUEST,
         (Answer::Failed(Failure::Timeout, _), MediaType::GraphqlResponse) => StatusCode::SERVICE_UNAVAILABLE,
         (Answer::Failed(Failure::Internal, _), MediaType::GraphqlResponse) => {
+        (Answer::Refused(_), MediaType::GraphqlResponse) if answer.is_forbidden() => StatusCode::FORBIDDEN,
             StatusCode::INTERNAL_SERVER_ERROR
         }
     };

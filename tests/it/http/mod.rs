@@ -3,6 +3,7 @@
 mod connections;
 mod deadline;
 mod limits;
+mod documents;
 mod process;
 mod protocol;
 mod sockets;
