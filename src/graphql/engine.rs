@@ -185,6 +185,11 @@ impl Engine {
         .boxed()
     }
 
+    /// For how many seconds everybody may keep what is answered to nobody in particular; None when it is not for everybody.
+    pub fn public_age(&self, prepared: &Prepared) -> Option<u32> {
+        prepared.public_age(&self.types)
+    }
+
     pub fn limits(&self) -> &LimitsConfig {
         &self.limits
     }

@@ -12,23 +12,24 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use futures_util::FutureExt as _;
-use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::{Shared, SharedState, cookies, preflight, reply, webhooks};
+use super::{Shared, SharedState, compression, cookies, preflight, reply, webhooks};
 use crate::domain::payments::hand::RETURN;
 use crate::infra::gateways::test;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID: usize = 128;
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
 
 /// How long a browser may remember what it was told about origins.
 const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
 
 pub(super) fn around(router: Router<Arc<Shared>>, shared: &Arc<Shared>) -> Router<Arc<Shared>> {
-    let router = router.layer(CompressionLayer::new().gzip(true).br(true));
+    let router = router.layer(compression::layer());
     let router = match cors(&shared.config.cors_origins) {
         Some(cors) => router.layer(cors),
         None => router,
@@ -53,7 +54,7 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
             .allow_headers(headers.collect::<Vec<_>>())
             // For the cookie of the refresh token, and to these origins only.
             .allow_credentials(true)
-            .expose_headers([REQUEST_ID])
+            .expose_headers([REQUEST_ID, header::ETAG, header::RETRY_AFTER])
             .max_age(PREFLIGHT_AGE),
     )
 }
@@ -118,6 +119,12 @@ async fn observe(State(shared): SharedState, request: Request, next: Next) -> Re
         ),
     ] {
         // A page of ours brings its own policy.
+        // Nobody's page embeds an answer as a script or an image; pages that may read it ask for it in another way.
+        (RESOURCE_POLICY, "same-origin"),
+        (
+            PERMISSIONS,
+            "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+        ),
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     if shared.config.public_url.scheme() == "https" {

@@ -5,6 +5,8 @@ mod address;
 mod auth;
 mod back;
 mod body;
+mod cached;
+mod compression;
 mod cookies;
 mod graphiql;
 mod graphql;

@@ -4,6 +4,7 @@
 //! Outermost first: tokens and brackets while lexing, then parsing, then the size of the selected
 //! operation with its fragments spread, then the input, then the size of what it asks for. Everything here is linear in the text.
 
+mod caching;
 mod cost;
 mod lexer;
 mod lists;
@@ -48,6 +49,13 @@ pub struct Prepared {
     pub hash: String,
     /// What to remember of it once it has been executed.
     pub registration: Option<Registration>,
+}
+
+impl Prepared {
+    /// For how many seconds everybody may keep the answer; None when it is not for everybody.
+    pub fn public_age(&self, types: &InputTypes) -> Option<u32> {
+        caching::public_age(&self.document, self.kind, types)
+    }
 }
 
 /// Why a document is refused; always `GRAPHQL_VALIDATION_FAILED`.

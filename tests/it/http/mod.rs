@@ -1,5 +1,6 @@
 //! The front door: HTTP to the letter, its limits, sockets, and how the process stops.
 
+mod caching;
 mod connections;
 mod deadline;
 mod limits;
