@@ -11,6 +11,7 @@ use crate::domain::accounts::revoke::revoke_demo;
 use crate::domain::context::{Context, Platform};
 use crate::graphql::engine::Engine;
 use crate::graphql::schema;
+use crate::http::tls::Tls;
 use crate::http::{self, Lifecycle, Shared};
 use crate::infra::db::Db;
 use crate::infra::db::schema::{SchemaState, migrate_up};
@@ -93,9 +94,10 @@ impl App {
     /// Serves until `stop` comes and what is in flight has finished.
     ///
     /// # Errors
-    /// The listener fails.
+    /// The listener fails, or there is no certificate for it.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let router = self.router();
+        let tls = self.follow_certificate()?;
         let Config {
             http, limits, token, ..
         } = &self.config;
@@ -122,7 +124,7 @@ impl App {
         if self.works {
             self.work_in_background();
         }
-        http::server::serve(listener, router, http, limits, self.lifecycle(), stop).await?;
+        http::server::serve(listener, router, http, limits, tls, self.lifecycle(), stop).await?;
         self.close().await
     }
 
@@ -160,6 +162,20 @@ impl App {
             closing.run_until_cancelled(following).await
         });
         Ok(())
+    }
+
+    /// None where TLS is somebody else's business.
+    fn follow_certificate(&self) -> anyhow::Result<Option<Arc<Tls>>> {
+        let Some(files) = &self.config.http.tls else {
+            return Ok(None);
+        };
+        let tls = Arc::new(Tls::read(files)?);
+        let closing = self.lifecycle().closing.clone();
+        let followed = Arc::clone(&tls);
+        self.lifecycle()
+            .tasks
+            .spawn(async move { closing.run_until_cancelled(followed.follow()).await });
+        Ok(Some(tls))
     }
 
     fn work_in_background(&self) {

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use super::demo;
 use crate::app::App;
 use crate::http::server;
+use crate::http::tls::Tls;
 use crate::kernel::config::{Config, Environment, LimitsConfig, SECRETS, SETTINGS};
 
 #[derive(Debug, Default, clap::Args)]
@@ -41,6 +42,9 @@ pub(super) async fn run(args: ServeArgs, mut config: Config) -> anyhow::Result<E
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("SOUK_LISTEN: cannot listen on {address}"))?;
+    if let Some(files) = &config.http.tls {
+        Tls::read(files)?;
+    }
     make_room(&mut config.limits);
     let mut app = App::start(config).await?;
     app.works = !args.no_worker;

@@ -14,6 +14,7 @@ use axum::response::Response;
 use futures_util::FutureExt as _;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument as _;
+use url::Url;
 use uuid::Uuid;
 
 use super::{Shared, SharedState, compression, cookies, preflight, reply, webhooks};
@@ -21,9 +22,9 @@ use crate::domain::payments::hand::RETURN;
 use crate::infra::gateways::test;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const MAX_REQUEST_ID: usize = 128;
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
+const MAX_REQUEST_ID: usize = 128;
 
 /// How long a browser may remember what it was told about origins.
 const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
@@ -117,23 +118,28 @@ async fn observe(State(shared): SharedState, request: Request, next: Next) -> Re
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; frame-ancestors 'none'",
         ),
-    ] {
-        // A page of ours brings its own policy.
         // Nobody's page embeds an answer as a script or an image; pages that may read it ask for it in another way.
         (RESOURCE_POLICY, "same-origin"),
         (
             PERMISSIONS,
             "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
         ),
+    ] {
+        // A page of ours brings its own policy.
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
-    if shared.config.public_url.scheme() == "https" {
+    if is_strict(&shared.config.public_url) {
         headers.insert(
             header::STRICT_TRANSPORT_SECURITY,
             HeaderValue::from_static("max-age=31536000"),
         );
     }
     response
+}
+
+/// Whether browsers are to insist on TLS from now on; on a developer's machine they would for all that is ever served there.
+fn is_strict(public_url: &Url) -> bool {
+    public_url.scheme() == "https" && public_url.host_str() != Some("localhost")
 }
 
 /// Addresses below these have secrets, which are known to gateways and buyers alone.

@@ -20,6 +20,7 @@ pub mod server;
 mod socket;
 mod sse;
 mod test_gateway;
+pub mod tls;
 mod webhooks;
 
 use std::sync::Arc;

@@ -3,11 +3,12 @@
 mod caching;
 mod connections;
 mod deadline;
-mod limits;
 mod documents;
+mod limits;
 mod process;
 mod protocol;
 mod sockets;
+mod tls;
 
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction};
 
