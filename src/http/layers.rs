@@ -106,6 +106,7 @@ async fn observe(State(shared): SharedState, request: Request, next: Next) -> Re
     }
     .instrument(span)
     .await;
+    let response_ends = response.status() != StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
@@ -127,6 +128,10 @@ async fn observe(State(shared): SharedState, request: Request, next: Next) -> Re
     ] {
         // A page of ours brings its own policy.
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if shared.lifecycle.stopping.is_cancelled() && response_ends {
+        // The client sends its next request to another instance, and not into a connection that is being closed.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if is_strict(&shared.config.public_url) {
         headers.insert(

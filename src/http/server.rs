@@ -38,6 +38,9 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// however steadily it reads.
 const WRITE_RATE: u32 = 4096;
 
+/// How long a connection between two requests stays when the process stops: a request may be on its way.
+const LINGER: Duration = Duration::from_millis(250);
+
 /// After the operating system ran out of something, e.g. open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -98,7 +101,16 @@ pub async fn serve(
         };
         connections.spawn(connection(peer, permit.ok()).serve(stream, tls.clone(), limits.header_timeout));
     }
-    drop(listener);
+    // Who has connected before the end is served, too.
+    let waiting = listener.into_std()?;
+    while let Ok(permit) = Arc::clone(&permits).try_acquire_owned()
+        && let Ok((stream, peer)) = waiting.accept()
+    {
+        stream.set_nonblocking(true)?;
+        let stream = TcpStream::from_std(stream)?;
+        connections.spawn(connection(peer, Some(permit)).serve(stream, tls.clone(), limits.header_timeout));
+    }
+    drop(waiting);
     lifecycle.closing.cancel();
     lifecycle.tasks.close();
     connections.close();
@@ -163,8 +175,14 @@ impl Connection {
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = closing.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+                // What has just been sent here is answered, with the word that this was the last.
+                match tokio::time::timeout(LINGER, connection.as_mut()).await {
+                    Ok(ended) => ended,
+                    Err(_) => {
+                        connection.as_mut().graceful_shutdown();
+                        connection.await
+                    }
+                }
             }
         };
         if let Err(error) = ended {

@@ -60,6 +60,18 @@ impl Process {
         Self { child, address }
     }
 
+    /// SIGTERM: it finishes what it has begun.
+    pub(crate) fn terminate(&self) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// How it ends, which takes it a while.
+    pub(crate) fn ended(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+
     /// SIGKILL: nothing can be done about it.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
