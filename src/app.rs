@@ -11,6 +11,7 @@ use crate::domain::accounts::revoke::revoke_demo;
 use crate::domain::context::{Context, Platform};
 use crate::graphql::engine::Engine;
 use crate::graphql::schema;
+use crate::http::tls::Tls;
 use crate::http::{self, Lifecycle, Shared};
 use crate::infra::db::Db;
 use crate::infra::db::schema::{SchemaState, migrate_up};
@@ -49,13 +50,16 @@ impl App {
     /// On a database that is known to be up to date.
     ///
     /// # Errors
-    /// The secret that signs tokens cannot be kept.
+    /// The secret that signs tokens cannot be kept, or a trusted document cannot be executed.
     pub fn on(db: Db, config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
-        Ok(Self::of(Platform::new(db, clock, &config)?, config))
+        Self::of(Platform::new(db, clock, &config)?, config)
     }
 
     /// Around what was made for these settings, of which a part may be another one than they say.
-    pub fn of(platform: Platform, config: Config) -> Self {
+    ///
+    /// # Errors
+    /// A trusted document cannot be executed.
+    pub fn of(platform: Platform, config: Config) -> anyhow::Result<Self> {
         metric::start();
         let platform = Arc::new(platform);
         let engine = Engine::new(
@@ -63,7 +67,9 @@ impl App {
             Arc::clone(&platform),
             config.limits.clone(),
             config.http.introspection,
-        );
+        )
+        .knowing(&config.http)
+        .context("SOUK_TRUSTED_DOCUMENTS")?;
         let shared = Arc::new(Shared {
             engine: Arc::new(engine),
             config: config.http.clone(),
@@ -71,12 +77,12 @@ impl App {
             lifecycle: Lifecycle::default(),
             looked: http::Looked::default(),
         });
-        Self {
+        Ok(Self {
             config,
             platform,
             works: false,
             shared,
-        }
+        })
     }
 
     /// All addresses, for a server or for a test.
@@ -91,9 +97,10 @@ impl App {
     /// Serves until `stop` comes and what is in flight has finished.
     ///
     /// # Errors
-    /// The listener fails.
+    /// The listener fails, or there is no certificate for it.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let router = self.router();
+        let tls = self.follow_certificate()?;
         let Config {
             http, limits, token, ..
         } = &self.config;
@@ -120,7 +127,7 @@ impl App {
         if self.works {
             self.work_in_background();
         }
-        http::server::serve(listener, router, http, limits, self.lifecycle(), stop).await?;
+        http::server::serve(listener, router, http, limits, tls, self.lifecycle(), stop).await?;
         self.close().await
     }
 
@@ -161,6 +168,20 @@ impl App {
             closing.run_until_cancelled(following).await
         });
         Ok(())
+    }
+
+    /// None where TLS is somebody else's business.
+    fn follow_certificate(&self) -> anyhow::Result<Option<Arc<Tls>>> {
+        let Some(files) = &self.config.http.tls else {
+            return Ok(None);
+        };
+        let tls = Arc::new(Tls::read(files)?);
+        let closing = self.lifecycle().closing.clone();
+        let followed = Arc::clone(&tls);
+        self.lifecycle()
+            .tasks
+            .spawn(async move { closing.run_until_cancelled(followed.follow()).await });
+        Ok(Some(tls))
     }
 
     fn work_in_background(&self) {

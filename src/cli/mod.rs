@@ -96,7 +96,7 @@ fn with_settings(command: Command) -> anyhow::Result<ExitCode> {
             Command::Migrate(args) => migrate::run(args, config).await,
             Command::Import(args) => import::run(args, config).await,
             Command::Export(args) => export::run(args, config).await,
-            Command::Health => health::run(config.http.listen).await,
+            Command::Health => health::run(config.http.listen, config.http.tls.is_some()).await,
             Command::Payments(args) => payments::run(args, config).await,
             Command::User(args) => user::run(args, config).await,
             Command::Schema => schema::run(),

@@ -1,6 +1,7 @@
 //! `souk serve`
 
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -9,7 +10,8 @@ use tokio::net::TcpListener;
 use super::demo;
 use crate::app::App;
 use crate::http::server;
-use crate::kernel::config::{Config, Environment, LimitsConfig, SETTINGS};
+use crate::http::tls::Tls;
+use crate::kernel::config::{Config, Environment, LimitsConfig, SECRETS, SETTINGS};
 
 #[derive(Debug, Default, clap::Args)]
 #[command(after_help = "`souk serve --help` lists all settings.", after_long_help = settings())]
@@ -17,6 +19,10 @@ pub(super) struct ServeArgs {
     /// Answer requests only, and leave background work to other processes (`souk worker`).
     #[arg(long)]
     no_worker: bool,
+
+    /// Execute only the operations of this folder: *.graphql files, and manifests *.json.
+    #[arg(long, value_name = "DIR")]
+    trusted_documents: Option<PathBuf>,
 }
 
 /// Open files that are not connections: the database's, the log, the listener.
@@ -24,6 +30,9 @@ const OTHER_FILES: u64 = 128;
 
 pub(super) async fn run(args: ServeArgs, mut config: Config) -> anyhow::Result<ExitCode> {
     let address = config.http.listen;
+    if args.trusted_documents.is_some() {
+        config.http.trusted_documents = args.trusted_documents;
+    }
     let page = config
         .http
         .public_url
@@ -33,6 +42,9 @@ pub(super) async fn run(args: ServeArgs, mut config: Config) -> anyhow::Result<E
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("SOUK_LISTEN: cannot listen on {address}"))?;
+    if let Some(files) = &config.http.tls {
+        Tls::read(files)?;
+    }
     make_room(&mut config.limits);
     let mut app = App::start(config).await?;
     app.works = !args.no_worker;
@@ -114,5 +126,10 @@ fn settings() -> String {
             setting.name, setting.meaning
         ));
     }
+    let files: Vec<String> = SECRETS.iter().map(|name| format!("{name}_FILE")).collect();
+    text.push_str(&format!(
+        "\nSecrets may be in files instead, whose names are in:\n\n  {}\n",
+        files.join("\n  ")
+    ));
     text
 }

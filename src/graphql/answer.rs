@@ -32,6 +32,12 @@ struct Errors<'a> {
     errors: &'a [ServerError],
 }
 
+/// One without errors.
+#[derive(Serialize)]
+struct Data<'a> {
+    data: &'a Value,
+}
+
 impl Answer {
     /// A refusal with one error.
     pub fn refused(code: &str, message: impl Into<String>) -> Self {
@@ -45,6 +51,24 @@ impl Answer {
 
     pub fn internal() -> Self {
         Self::Failed(Failure::Internal, vec![coded("INTERNAL", INTERNAL, None)])
+    }
+
+    /// The body that anybody may be told; None where something went wrong. What else is said beside the data is the caller's own.
+    pub fn for_everybody(&self) -> Option<String> {
+        match self {
+            Self::Executed(response) if response.errors.is_empty() => {
+                serde_json::to_string(&Data { data: &response.data }).ok()
+            }
+            Self::Executed(_) | Self::Refused(_) | Self::Failed(..) => None,
+        }
+    }
+
+    /// Whether it is the caller who may not, whatever is asked for.
+    pub fn is_forbidden(&self) -> bool {
+        match self {
+            Self::Refused(errors) => errors.iter().any(|error| code(error) == Some("FORBIDDEN")),
+            Self::Failed(..) | Self::Executed(_) => false,
+        }
     }
 
     /// What the library answered, its errors given codes and cut to size.

@@ -6,6 +6,7 @@ use crate::kernel::page::{PageArgs, Slice};
 
 /// Where a page lies in its list.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
+#[graphql(cache_control(max_age = 60))]
 pub struct PageInfo {
     /// Whether there is more after this page: ask for it with `after: endCursor`. When paging backwards it is
     /// true as soon as `before` was given.

@@ -16,16 +16,19 @@ use super::answer::Answer;
 use super::cookies::RefreshCookie;
 use super::document::{self, InputTypes, Prepared};
 use super::execution::{self, Next, Running};
+use super::persisted::{Persisted, Registration};
 use super::schema::ShopSchema;
 use super::watch::{self, Subscribed, Watch};
 use crate::domain::context::{Context, Platform};
 use crate::kernel::actor::{Actor, Origin, Role};
-use crate::kernel::config::LimitsConfig;
+use crate::kernel::config::{HttpConfig, LimitsConfig};
 
 /// A request as it was sent, by whatever transport.
 #[derive(Clone, Debug, Default)]
 pub struct GraphqlRequest {
-    pub query: String,
+    pub query: Option<String>,
+    /// What the document is known by, instead of its text or beside it.
+    pub document_id: Option<String>,
     pub operation_name: Option<String>,
     pub variables: Variables,
 }
@@ -46,6 +49,7 @@ pub struct Engine {
     platform: Arc<Platform>,
     limits: LimitsConfig,
     introspection: bool,
+    persisted: Persisted,
 }
 
 /// The schema, which cannot be shown.
@@ -72,7 +76,18 @@ impl Engine {
             platform,
             limits,
             introspection,
+            persisted: Persisted::default(),
         }
+    }
+
+    /// The same with documents that are known by their ids.
+    ///
+    /// # Errors
+    /// A trusted document that cannot be executed: its file, its line, and why.
+    pub fn knowing(mut self, config: &HttpConfig) -> anyhow::Result<Self> {
+        let folder = config.trusted_documents.as_deref();
+        self.persisted = Persisted::new(folder, config.persisted_queries, &self.types, &self.limits)?;
+        Ok(self)
     }
 
     /// Checks a request without executing anything.
@@ -80,25 +95,43 @@ impl Engine {
     /// # Errors
     /// The answer that refuses it.
     #[expect(clippy::result_large_err, reason = "made once, and answered with at once")]
-    pub fn prepare(&self, actor: &Actor, request: GraphqlRequest) -> Result<Prepared, Answer> {
-        let (admin, started) = (actor.role() == Some(Role::Admin), Instant::now());
-        document::prepare(
-            &request.query,
+    pub fn prepare(&self, actor: &Actor, mut request: GraphqlRequest) -> Result<Prepared, Answer> {
+        let started = Instant::now();
+        let refused = |errors| {
+            let refusal = Answer::of_errors(errors, &self.limits);
+            watch::refused(&refusal, started.elapsed());
+            refusal
+        };
+        // An admin may look at anything, as GraphiQL does, also where only trusted documents are executed.
+        let admin = actor.role() == Some(Role::Admin);
+        let (text, registration) = self.persisted.find(&mut request, admin).map_err(refused)?;
+        let prepared = document::prepare(
+            &text,
             request.operation_name.as_deref(),
             request.variables,
             &self.types,
             &self.limits,
             self.introspection || admin,
-        )
-        .map_err(|errors| {
-            let refusal = Answer::of_errors(errors, &self.limits);
-            watch::refused(&refusal, started.elapsed());
-            refusal
+        );
+        let prepared = prepared.map_err(refused)?;
+        Ok(Prepared {
+            registration,
+            ..prepared
         })
     }
 
+    /// Only what was executed has passed validation: strangers cannot have rubbish kept.
+    fn register(&self, registration: &mut Option<Registration>, answer: &Answer) {
+        if matches!(answer, Answer::Executed(_))
+            && let Some(registration) = registration.take()
+        {
+            self.persisted.register(registration);
+        }
+    }
+
     /// Validates and executes a query or a mutation. Subscriptions have more than one answer: see [`Engine::subscribe`].
-    pub async fn run(&self, caller: Caller, prepared: Prepared) -> Answer {
+    pub async fn run(&self, caller: Caller, mut prepared: Prepared) -> Answer {
+        let mut registration = prepared.registration.take();
         let watch = Watch::begin(&prepared, self.platform.slow);
         let (request, span) = (Span::current(), watch.span());
         let answer = self
@@ -106,6 +139,7 @@ impl Engine {
             .instrument(span.clone())
             .await;
         watch.end(&answer, &span);
+        self.register(&mut registration, &answer);
         answer
     }
 
@@ -138,21 +172,22 @@ impl Engine {
     }
 
     /// Validates and executes an operation of any kind: all its answers. An answer that is not `Executed` is the last.
-    pub fn subscribe(self: Arc<Self>, caller: Caller, prepared: Prepared) -> BoxStream<'static, Answer> {
+    pub fn subscribe(self: Arc<Self>, caller: Caller, mut prepared: Prepared) -> BoxStream<'static, Answer> {
         if prepared.kind != OperationType::Subscription {
             return async move { self.run(caller, prepared).await }
                 .into_stream()
                 .boxed();
         }
+        let registration = prepared.registration.take();
         // Reads what was written: an event is told at once, and what it is about may not have come to a replica yet.
         let context = Context::writing(caller.actor, caller.origin, Arc::clone(&self.platform));
         let request = request(prepared, caller.refresh_cookie);
         let running = Running::new(&self.schema.0, request, context, self.limits.deadline);
         let subscribed = Subscribed::begin();
-        stream::unfold(Some((running, subscribed)), move |running| {
+        stream::unfold(Some((running, subscribed, registration)), move |state| {
             let engine = Arc::clone(&self);
             async move {
-                let (mut running, subscribed) = running?;
+                let (mut running, subscribed, mut registration) = state?;
                 let answer = match running.next().await {
                     Next::Response(response) => Answer::of_event(*response, &engine.limits),
                     Next::TooSlow => Answer::timeout(),
@@ -160,11 +195,17 @@ impl Engine {
                     Next::End => return None,
                 };
                 subscribed.told(&answer);
+                engine.register(&mut registration, &answer);
                 let goes_on = matches!(answer, Answer::Executed(_));
-                Some((answer, goes_on.then_some((running, subscribed))))
+                Some((answer, goes_on.then_some((running, subscribed, registration))))
             }
         })
         .boxed()
+    }
+
+    /// For how many seconds everybody may keep what is answered to nobody in particular; None when it is not for everybody.
+    pub fn public_age(&self, prepared: &Prepared) -> Option<u32> {
+        prepared.public_age(&self.types)
     }
 
     pub fn limits(&self) -> &LimitsConfig {

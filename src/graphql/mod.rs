@@ -24,6 +24,7 @@ pub mod money;
 pub mod node;
 pub mod orders;
 pub mod payments;
+pub mod persisted;
 pub mod scalars;
 pub mod schema;
 pub mod shop;

@@ -8,6 +8,7 @@ use crate::kernel::money;
 
 /// An amount of money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, SimpleObject)]
+#[graphql(cache_control(max_age = 60))]
 pub struct Money {
     /// The exact amount, with all decimals of its currency: `"19.90"`, but `"1500"` for yen.
     pub amount: Decimal,
@@ -17,6 +18,7 @@ pub struct Money {
 
 /// The lowest and the highest of several amounts. They are equal when there is only one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, SimpleObject)]
+#[graphql(cache_control(max_age = 60))]
 pub struct MoneyRange {
     /// The lowest amount.
     pub min: Money,

@@ -1,6 +1,10 @@
 //! The schema: all rooms' queries, mutations and subscriptions under one root.
 
-use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema};
+use std::sync::Arc;
+
+use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute};
+use async_graphql::{MergedObject, MergedSubscription, Response, SDLExportOptions, Schema};
+use async_trait::async_trait;
 
 use super::accounts::{AccountsMutation, AccountsQuery, RoleMutation, UsersQuery};
 use super::audit::AuditQuery;
@@ -65,6 +69,30 @@ pub fn build(limits: &LimitsConfig, open: bool) -> ShopSchema {
         schema.finish()
     } else {
         schema.disable_suggestions().finish()
+    }
+}
+
+/// The same, but what it is given it only validates.
+pub fn build_checking(limits: &LimitsConfig) -> ShopSchema {
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
+        .limit_recursive_depth(limits.nesting)
+        .extension(NeverRun)
+        .finish()
+}
+
+/// Stands where execution would begin, which comes after validation.
+struct NeverRun;
+
+impl ExtensionFactory for NeverRun {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(Self)
+    }
+}
+
+#[async_trait]
+impl Extension for NeverRun {
+    async fn execute(&self, _: &ExtensionContext<'_>, _: Option<&str>, _: NextExecute<'_>) -> Response {
+        Response::default()
     }
 }
 

@@ -13,7 +13,7 @@ use super::scalars::CurrencyCode;
 pub struct Shop;
 
 /// The shop behind this API.
-#[Object]
+#[Object(cache_control(max_age = 60))]
 impl Shop {
     /// The name of the shop.
     async fn name<'a>(&self, ctx: &Context<'a>) -> Result<&'a str> {
@@ -52,6 +52,7 @@ pub struct ShopQuery;
 #[Object]
 impl ShopQuery {
     /// The shop behind this API.
+    #[graphql(cache_control(max_age = 60))]
     async fn shop(&self) -> Shop {
         Shop
     }

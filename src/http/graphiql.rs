@@ -12,6 +12,8 @@ use axum::routing::get;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::compression;
+
 const TEMPLATE: &str = include_str!("graphiql.html");
 
 /// What the build found: made by `build.rs`.
@@ -148,7 +150,9 @@ fn page_of(bundle: &Bundle) -> Response {
             "same-origin".to_owned(),
         ),
     ];
-    (headers, Html(html(bundle, &nonce))).into_response()
+    let mut page = (headers, Html(html(bundle, &nonce))).into_response();
+    compression::allow(&mut page);
+    page
 }
 
 /// The page runs and styles itself only by what carries the nonce, and talks only to this server. So a token in the
@@ -222,7 +226,11 @@ fn asset_of(bundle: &Bundle, name: &str) -> Response {
     }
     let found = bundle.assets.iter().find(|asset| asset.name == name);
     match found.and_then(|asset| Some((asset, asset.body?))) {
-        Some((asset, body)) => file(asset.content_type, "public, max-age=31536000, immutable", body),
+        Some((asset, body)) => {
+            let mut file = file(asset.content_type, "public, max-age=31536000, immutable", body);
+            compression::allow(&mut file);
+            file
+        }
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }

@@ -10,7 +10,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::accept::{self, Accepted, MediaType, Stream};
-use super::{Peer, Shared, SharedState, auth, body, cookies, json, preflight, reply, sse};
+use super::{
+    Peer, Shared, SharedState, auth, body, cached, compression, cookies, json, preflight, reply, sse,
+};
 use crate::graphql::answer::Answer;
 use crate::graphql::document::Prepared;
 use crate::graphql::engine::{Caller, NEEDS_STREAM};
@@ -60,7 +62,13 @@ async fn respond_to_post(
         .map_err(|problem| bad_request(&problem, media_type))?;
     let cookie = asked.caller.refresh_cookie.clone();
     let prepared = shared.engine.prepare(&asked.caller.actor, request);
+    let reads = prepared
+        .as_ref()
+        .is_ok_and(|prepared| prepared.kind == OperationType::Query);
     let mut response = answer(shared, asked, prepared).await;
+    if reads && !cached::has_credentials(headers) {
+        compression::allow(&mut response);
+    }
     cookies::apply(&cookie, shared.platform().clock.now(), response.headers_mut());
     Ok(response)
 }
@@ -92,8 +100,13 @@ async fn respond_to_get(
             .insert(header::ALLOW, HeaderValue::from_static("POST"));
         return Err(refusal);
     }
-    // Nothing has been executed up to here, so a foreign page has achieved nothing either.
-    if !preflight::is_safe(headers) {
+    let nobody = !cached::has_credentials(headers);
+    let public_age = (nobody && asked.accepted.stream != Stream::Always)
+        .then(|| shared.engine.public_age(&prepared))
+        .flatten();
+    // Nothing has been executed up to here, so a foreign page has achieved nothing either. What is public and asked for by
+    // nobody in particular it may have anyhow: a link, a browser and a CDN need no header for it.
+    if public_age.is_none() && !preflight::is_safe(headers) {
         let message = "A web page elsewhere could have sent this. Send it by POST, or with a header such as GraphQL-Require-Preflight: 1.";
         return Err(reply::refusal_as(
             StatusCode::FORBIDDEN,
@@ -102,7 +115,17 @@ async fn respond_to_get(
             media_type,
         ));
     }
-    Ok(answer(shared, asked, Ok(prepared)).await)
+    let mut response = match public_age {
+        Some(age) => {
+            let answer = shared.engine.run(asked.caller, prepared).await;
+            cached::answer(answer, media_type, age, headers)
+        }
+        None => answer(shared, asked, Ok(prepared)).await,
+    };
+    if nobody {
+        compression::allow(&mut response);
+    }
+    Ok(response)
 }
 
 /// In one piece or as a stream, as the client asked and the operation needs.

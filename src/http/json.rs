@@ -14,6 +14,8 @@ struct Parameters {
     #[serde(default)]
     query: Option<Value>,
     #[serde(default)]
+    document_id: Option<Value>,
+    #[serde(default)]
     operation_name: Option<Value>,
     #[serde(default)]
     variables: Option<Value>,
@@ -44,6 +46,7 @@ pub(super) fn request_of_query(query: &str, depth: usize) -> Result<GraphqlReque
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let slot = match name.as_ref() {
             "query" => &mut parameters.query,
+            "documentId" => &mut parameters.document_id,
             "operationName" => &mut parameters.operation_name,
             "variables" => &mut parameters.variables,
             "extensions" => &mut parameters.extensions,
@@ -77,28 +80,56 @@ pub(super) fn request_of_value(value: Value) -> Result<GraphqlRequest, String> {
 }
 
 fn request(parameters: Parameters) -> Result<GraphqlRequest, String> {
-    let query = match parameters.query {
-        Some(Value::String(query)) => query,
-        None | Some(Value::Null) => return Err("The parameter \"query\" is missing.".to_owned()),
-        Some(_) => return Err("The parameter \"query\" must be a string.".to_owned()),
-    };
-    let operation_name = match parameters.operation_name {
-        None | Some(Value::Null) => None,
-        Some(Value::String(name)) => Some(name),
-        Some(_) => return Err("The parameter \"operationName\" must be a string.".to_owned()),
-    };
+    let query = text("query", parameters.query)?;
+    let document_id = text("documentId", parameters.document_id)?;
+    let operation_name = text("operationName", parameters.operation_name)?;
     let variables = match parameters.variables {
         None | Some(Value::Null) => Variables::default(),
         Some(variables @ Value::Object(_)) => Variables::from_json(variables),
         Some(_) => return Err("The parameter \"variables\" must be an object.".to_owned()),
     };
-    match parameters.extensions {
-        None | Some(Value::Null | Value::Object(_)) => Ok(GraphqlRequest {
-            query,
-            operation_name,
-            variables,
-        }),
-        Some(_) => Err("The parameter \"extensions\" must be an object.".to_owned()),
+    let hash = match parameters.extensions {
+        None | Some(Value::Null) => None,
+        Some(Value::Object(mut extensions)) => persisted(extensions.remove("persistedQuery"))?,
+        Some(_) => return Err("The parameter \"extensions\" must be an object.".to_owned()),
+    };
+    let document_id = match (document_id, hash) {
+        (Some(_), Some(_)) => {
+            return Err("The document is named twice: by documentId and by persistedQuery.".to_owned());
+        }
+        (id, hash) => id.or(hash),
+    };
+    if query.is_none() && document_id.is_none() {
+        return Err("The parameter \"query\" is missing.".to_owned());
+    }
+    Ok(GraphqlRequest {
+        query,
+        document_id,
+        operation_name,
+        variables,
+    })
+}
+
+fn text(name: &str, value: Option<Value>) -> Result<Option<String>, String> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(format!("The parameter \"{name}\" must be a string.")),
+    }
+}
+
+/// What Apollo's clients call the document: `{"version": 1, "sha256Hash": "…"}`.
+fn persisted(extension: Option<Value>) -> Result<Option<String>, String> {
+    let mut fields = match extension {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Object(fields)) => fields,
+        Some(_) => return Err("The extension \"persistedQuery\" must be an object.".to_owned()),
+    };
+    match (fields.remove("version"), fields.remove("sha256Hash")) {
+        (Some(Value::Number(version)), Some(Value::String(hash))) if version.as_u64() == Some(1) => {
+            Ok(Some(hash))
+        }
+        _ => Err("The extension \"persistedQuery\" needs version 1 and a sha256Hash.".to_owned()),
     }
 }
 

@@ -12,25 +12,27 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use futures_util::FutureExt as _;
-use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument as _;
+use url::Url;
 use uuid::Uuid;
 
-use super::{Shared, SharedState, cookies, preflight, reply, webhooks};
+use super::{Shared, SharedState, compression, cookies, preflight, reply, webhooks};
 use crate::domain::payments::hand::RETURN;
 use crate::infra::gateways::test;
 use crate::infra::metric::HTTP_REQUESTS;
 use crate::infra::telemetry::trace;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
 const MAX_REQUEST_ID: usize = 128;
 
 /// How long a browser may remember what it was told about origins.
 const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
 
 pub(super) fn around(router: Router<Arc<Shared>>, shared: &Arc<Shared>) -> Router<Arc<Shared>> {
-    let router = router.layer(CompressionLayer::new().gzip(true).br(true));
+    let router = router.layer(compression::layer());
     let router = match cors(&shared.config.cors_origins) {
         Some(cors) => router.layer(cors),
         None => router,
@@ -55,7 +57,7 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
             .allow_headers(headers.collect::<Vec<_>>())
             // For the cookie of the refresh token, and to these origins only.
             .allow_credentials(true)
-            .expose_headers([REQUEST_ID])
+            .expose_headers([REQUEST_ID, header::ETAG, header::RETRY_AFTER])
             .max_age(PREFLIGHT_AGE),
     )
 }
@@ -127,6 +129,7 @@ async fn observe(State(shared): SharedState, request: Request, next: Next) -> Re
     if response.status().is_server_error() {
         trace::failed(&traced);
     }
+    let response_ends = response.status() != StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
@@ -139,17 +142,32 @@ async fn observe(State(shared): SharedState, request: Request, next: Next) -> Re
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; frame-ancestors 'none'",
         ),
+        // Nobody's page embeds an answer as a script or an image; pages that may read it ask for it in another way.
+        (RESOURCE_POLICY, "same-origin"),
+        (
+            PERMISSIONS,
+            "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+        ),
     ] {
         // A page of ours brings its own policy.
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
-    if shared.config.public_url.scheme() == "https" {
+    if shared.lifecycle.stopping.is_cancelled() && response_ends {
+        // The client sends its next request to another instance, and not into a connection that is being closed.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    if is_strict(&shared.config.public_url) {
         headers.insert(
             header::STRICT_TRANSPORT_SECURITY,
             HeaderValue::from_static("max-age=31536000"),
         );
     }
     response
+}
+
+/// Whether browsers are to insist on TLS from now on; on a developer's machine they would for all that is ever served there.
+fn is_strict(public_url: &Url) -> bool {
+    public_url.scheme() == "https" && public_url.host_str() != Some("localhost")
 }
 
 /// Addresses below these have secrets, which are known to gateways and buyers alone.

@@ -5,6 +5,8 @@ mod address;
 mod auth;
 mod back;
 mod body;
+mod cached;
+mod compression;
 mod cookies;
 mod graphiql;
 mod graphql;
@@ -19,6 +21,7 @@ pub mod server;
 mod socket;
 mod sse;
 mod test_gateway;
+pub mod tls;
 mod webhooks;
 
 use std::sync::Arc;

@@ -3,7 +3,8 @@
 //! A browser asks before it sends a foreign page's request that has an unusual header or content type, and
 //! only the origins of `SOUK_CORS_ORIGINS` are told yes. POST needs `application/json`, which is unusual. GET
 //! has no content type, so it must come with one of the headers below, or with the browser's own word that
-//! no foreign page is behind it.
+//! no foreign page is behind it. A query of public fields by nobody in particular needs none: it is the same for that page as for
+//! any other reader, changes nothing, and is kept by browsers and CDNs (`cached`).
 
 use axum::http::HeaderMap;
 

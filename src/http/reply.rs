@@ -7,12 +7,16 @@ use axum::response::Response;
 use super::accept::MediaType;
 use crate::graphql::answer::{Answer, Failure};
 
+/// What an answer depends on beside the address.
+pub(super) const VARY: HeaderValue = HeaderValue::from_static("accept, authorization");
+
 /// An answer to a well-formed request.
 pub(super) fn answer(answer: &Answer, media_type: MediaType) -> Response {
     let status = match (answer, media_type) {
         (Answer::Executed(_), _) => StatusCode::OK,
         // Clients that ask for plain JSON may take any other status for a broken proxy's.
         (Answer::Refused(_) | Answer::Failed(..), MediaType::Json) => StatusCode::OK,
+        (Answer::Refused(_), MediaType::GraphqlResponse) if answer.is_forbidden() => StatusCode::FORBIDDEN,
         (Answer::Refused(_), MediaType::GraphqlResponse) => StatusCode::BAD_REQUEST,
         (Answer::Failed(Failure::Timeout, _), MediaType::GraphqlResponse) => StatusCode::SERVICE_UNAVAILABLE,
         (Answer::Failed(Failure::Internal, _), MediaType::GraphqlResponse) => {
@@ -41,6 +45,6 @@ fn json(status: StatusCode, body: Vec<u8>, media_type: MediaType) -> Response {
         HeaderValue::from_static(media_type.content_type()),
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::VARY, HeaderValue::from_static("accept, authorization"));
+    headers.insert(header::VARY, VARY);
     response
 }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,12 +16,14 @@ use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use super::tls::Tls;
 use super::{Lifecycle, Peer, layers};
 use crate::infra::metric::{HTTP_CONNECTIONS, Held};
 use crate::kernel::config::{HttpConfig, LimitsConfig};
@@ -35,6 +38,9 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes read that make up for a second of waiting: a client slower than this loses our patience,
 /// however steadily it reads.
 const WRITE_RATE: u32 = 4096;
+
+/// How long a connection between two requests stays when the process stops: a request may be on its way.
+const LINGER: Duration = Duration::from_millis(250);
 
 /// After the operating system ran out of something, e.g. open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -51,6 +57,7 @@ pub async fn serve(
     router: Router,
     http: &HttpConfig,
     limits: &LimitsConfig,
+    tls: Option<Arc<Tls>>,
     lifecycle: &Lifecycle,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
@@ -59,6 +66,13 @@ pub async fn serve(
     let connections = TaskTracker::new();
     let mut reported: Option<Instant> = None;
     let permits = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
+    let connection = |peer: SocketAddr, permit| Connection {
+        builder: builder.clone(),
+        router: router.clone(),
+        peer: Peer(peer.ip()),
+        permit,
+        closing: lifecycle.closing.clone(),
+    };
     let mut stop = pin!(async {
         stop.await;
         lifecycle.stopping.cancel();
@@ -86,38 +100,18 @@ pub async fn serve(
                 continue;
             }
         };
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(error = %error, "a connection was gone at once");
-            continue;
-        }
-        let io = TokioIo::new(Timed::new(
-            stream,
-            Pace::new(WRITE_PATIENCE, WRITE_RATE),
-            (permit.ok(), HTTP_CONNECTIONS.hold()),
-        ));
-        let peer = Peer(peer.ip());
-        let named = router.clone().map_request(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(peer);
-            request
-        });
-        let service = TowerToHyperService::new(named);
-        let connection = builder.serve_connection(io, service).with_upgrades();
-        let closing = lifecycle.closing.clone();
-        connections.spawn(async move {
-            let mut connection = pin!(connection);
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = closing.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            if let Err(error) = ended {
-                tracing::debug!(error = %error, "a connection ended early");
-            }
-        });
+        connections.spawn(connection(peer, permit.ok()).serve(stream, tls.clone(), limits.header_timeout));
     }
-    drop(listener);
+    // Who has connected before the end is served, too.
+    let waiting = listener.into_std()?;
+    while let Ok(permit) = Arc::clone(&permits).try_acquire_owned()
+        && let Ok((stream, peer)) = waiting.accept()
+    {
+        stream.set_nonblocking(true)?;
+        let stream = TcpStream::from_std(stream)?;
+        connections.spawn(connection(peer, Some(permit)).serve(stream, tls.clone(), limits.header_timeout));
+    }
+    drop(waiting);
     lifecycle.closing.cancel();
     lifecycle.tasks.close();
     connections.close();
@@ -129,6 +123,73 @@ pub async fn serve(
         tracing::warn!(grace = ?http.shutdown_grace, "requests were cut off: they took longer than the grace");
     }
     Ok(())
+}
+
+/// What one connection needs.
+struct Connection {
+    builder: Builder,
+    router: Router,
+    peer: Peer,
+    permit: Option<OwnedSemaphorePermit>,
+    closing: CancellationToken,
+}
+
+impl Connection {
+    /// In a task of its own from the first byte: a client that greets slowly keeps nobody else waiting.
+    async fn serve(self, stream: TcpStream, tls: Option<Arc<Tls>>, patience: Duration) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(error = %error, "a connection was gone at once");
+            return;
+        }
+        let Some(tls) = tls else {
+            return self.talk(stream).await;
+        };
+        let greeting = tokio::time::timeout(patience, tls.accept(stream));
+        match self.closing.run_until_cancelled(greeting).await {
+            Some(Ok(Ok(stream))) => self.talk(stream).await,
+            Some(Ok(Err(error))) => tracing::debug!(error = %error, "a client could not be greeted by TLS"),
+            Some(Err(_)) => tracing::debug!("a client was too slow to be greeted by TLS"),
+            None => {}
+        }
+    }
+
+    async fn talk<S>(self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self {
+            builder,
+            router,
+            peer,
+            permit,
+            closing,
+        } = self;
+        let pace = Pace::new(WRITE_PATIENCE, WRITE_RATE);
+        let io = TokioIo::new(Timed::new(stream, pace, (permit, HTTP_CONNECTIONS.hold())));
+        let named = router.map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            request
+        });
+        let service = TowerToHyperService::new(named);
+        let connection = builder.serve_connection(io, service).with_upgrades();
+        let mut connection = pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = closing.cancelled() => {
+                // What has just been sent here is answered, with the word that this was the last.
+                match tokio::time::timeout(LINGER, connection.as_mut()).await {
+                    Ok(ended) => ended,
+                    Err(_) => {
+                        connection.as_mut().graceful_shutdown();
+                        connection.await
+                    }
+                }
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(error = %error, "a connection ended early");
+        }
+    }
 }
 
 /// HTTP/1.1 and nothing else: its headers are timed from the moment the connection stands, and an idle

@@ -37,7 +37,7 @@ fn all(rows: Option<Vec<Arc<category::Model>>>) -> List<Category> {
 }
 
 /// A shelf of the catalog. Categories form trees of up to ten levels.
-#[Object]
+#[Object(cache_control(max_age = 60))]
 impl Category {
     /// Identifies the category for as long as it exists, e.g. `category_01kb…`.
     pub async fn id(&self) -> ID {

@@ -66,7 +66,7 @@ impl ProductConnection {
 }
 
 /// A page of a list of products.
-#[Object]
+#[Object(cache_control(max_age = 30))]
 impl ProductConnection {
     /// The products of the page, each with its cursor.
     async fn edges(&self, ctx: &Context<'_>) -> Result<List<ProductEdge>> {
@@ -121,7 +121,7 @@ pub(crate) struct ProductEdge {
 
 // Not a `SimpleObject`, which would hide where in the node an error lies.
 /// A product in a list.
-#[Object]
+#[Object(cache_control(max_age = 30))]
 impl ProductEdge {
     /// The product.
     async fn node(&self) -> &Product {
@@ -150,7 +150,7 @@ impl CategoryConnection {
 }
 
 /// A page of a list of categories.
-#[Object]
+#[Object(cache_control(max_age = 60))]
 impl CategoryConnection {
     /// The categories of the page, each with its cursor.
     async fn edges(&self) -> List<CategoryEdge> {
@@ -189,7 +189,7 @@ pub(crate) struct CategoryEdge {
 
 // Not a `SimpleObject`, which would hide where in the node an error lies.
 /// A category in a list.
-#[Object]
+#[Object(cache_control(max_age = 60))]
 impl CategoryEdge {
     /// The category.
     async fn node(&self) -> &Category {

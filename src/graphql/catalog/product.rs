@@ -59,7 +59,7 @@ pub(super) fn currency(product: &product::Model) -> Result<Currency> {
 }
 
 /// Something that the shop offers, in one or more variants.
-#[Object]
+#[Object(cache_control(max_age = 30))]
 impl Product {
     /// Identifies the product for as long as it exists, e.g. `product_01kb…`.
     pub async fn id(&self) -> ID {
@@ -197,6 +197,7 @@ impl Product {
     }
 
     /// Whether at least one of its variants can be had now.
+    #[graphql(cache_control(max_age = 5))]
     async fn in_stock(&self, ctx: &Context<'_>) -> Result<bool> {
         let loaders = ctx.loaders()?;
         let variants = loaders
@@ -228,6 +229,7 @@ impl Product {
 
 /// Something that the variants of a product differ in.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
+#[graphql(cache_control(max_age = 30))]
 pub(crate) struct ProductOption {
     /// What it is called, e.g. `Size`. Unique within the product.
     name: String,
@@ -237,6 +239,7 @@ pub(crate) struct ProductOption {
 
 /// A picture, by its address.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
+#[graphql(cache_control(max_age = 30))]
 pub struct Image {
     /// Where the picture is. An `http` or `https` address.
     url: Url,

@@ -41,6 +41,7 @@ async fn category(ctx: &Context<'_>, by: CategoryBy) -> Result<Option<Category>>
 #[Object]
 impl CatalogQuery {
     /// One product; null when there is none, or none that you may see.
+    #[graphql(cache_control(max_age = 30))]
     async fn product(
         &self,
         ctx: &Context<'_>,
@@ -50,6 +51,7 @@ impl CatalogQuery {
     }
 
     /// Products, a page at a time. Everyone sees those that are for sale; staff see all.
+    #[graphql(cache_control(max_age = 30))]
     #[allow(clippy::too_many_arguments, reason = "the contract's arguments")]
     async fn products(
         &self,
@@ -74,6 +76,7 @@ impl CatalogQuery {
     }
 
     /// One category; null when there is none.
+    #[graphql(cache_control(max_age = 60))]
     async fn category(
         &self,
         ctx: &Context<'_>,
@@ -83,6 +86,7 @@ impl CatalogQuery {
     }
 
     /// All categories by name, whatever their place in the tree, a page at a time.
+    #[graphql(cache_control(max_age = 60))]
     async fn categories(
         &self,
         ctx: &Context<'_>,

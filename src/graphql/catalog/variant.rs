@@ -84,7 +84,7 @@ pub(super) fn option_value(variant: &product_variant::Model, position: i32) -> &
 }
 
 /// What is really sold: a product in one of its forms, with its own price and stock.
-#[Object]
+#[Object(cache_control(max_age = 30))]
 impl ProductVariant {
     /// Identifies the variant for as long as it exists, e.g. `variant_01kb…`.
     pub async fn id(&self) -> ID {
@@ -132,16 +132,19 @@ impl ProductVariant {
     }
 
     /// Whether it can be had now. Always true when the shop does not count this variant.
+    #[graphql(cache_control(max_age = 5))]
     async fn in_stock(&self, ctx: &Context<'_>) -> Result<bool> {
         Ok(self.level(ctx).await?.as_ref().is_some_and(levels::in_stock))
     }
 
     /// How many can be had now; null when the shop does not count this variant.
+    #[graphql(cache_control(max_age = 5))]
     async fn available_quantity(&self, ctx: &Context<'_>) -> Option<Result<i32>> {
         self.find_available(ctx).await.transpose()
     }
 
     /// Its stock, for staff; null for everyone else, and when the shop does not count this variant.
+    #[graphql(cache_control(private))]
     async fn inventory(&self, ctx: &Context<'_>) -> Option<Result<InventoryLevel>> {
         self.find_inventory(ctx).await.transpose()
     }
@@ -154,6 +157,7 @@ impl ProductVariant {
 
 /// The value that a variant has for one of the product's options.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
+#[graphql(cache_control(max_age = 30))]
 pub(crate) struct SelectedOption {
     /// The option, e.g. `Size`.
     name: String,

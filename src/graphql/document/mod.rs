@@ -4,6 +4,7 @@
 //! Outermost first: tokens and brackets while lexing, then parsing, then the size of the selected
 //! operation with its fragments spread, then the input, then the size of what it asks for. Everything here is linear in the text.
 
+mod caching;
 mod cost;
 mod lexer;
 mod lists;
@@ -25,6 +26,7 @@ use async_graphql::parser::types::{
 use async_graphql::parser::{Error as ParseError, parse_query};
 use async_graphql::{ErrorExtensionValues, Pos, Positioned, ServerError, Variables};
 
+use super::persisted::Registration;
 use crate::infra::secret::digest;
 use crate::kernel::config::LimitsConfig;
 
@@ -45,6 +47,15 @@ pub struct Prepared {
     pub cost: u64,
     /// SHA-256 of the document's text, in hexadecimal: what logs and caches know it by.
     pub hash: String,
+    /// What to remember of it once it has been executed.
+    pub registration: Option<Registration>,
+}
+
+impl Prepared {
+    /// For how many seconds everybody may keep the answer; None when it is not for everybody.
+    pub fn public_age(&self, types: &InputTypes) -> Option<u32> {
+        caching::public_age(&self.document, self.kind, types)
+    }
 }
 
 impl Prepared {
@@ -129,10 +140,7 @@ pub fn prepare(
     root::single(&mut document, &mut operation)?;
     omitted::strip(&mut document, &mut operation, &variables, &types.0);
     let kind = operation.node.ty;
-    document.operations = match &name {
-        None => DocumentOperations::Single(operation),
-        Some(name) => DocumentOperations::Multiple([(async_graphql::Name::new(name), operation)].into()),
-    };
+    put_back(&mut document, name.as_deref(), operation);
     Ok(Prepared {
         document,
         kind,
@@ -140,7 +148,58 @@ pub fn prepare(
         variables,
         cost,
         hash: digest(text),
+        registration: None,
     })
+}
+
+/// All operations of a document, each as the only one of its own, as far as they can be checked before anybody sends variables;
+/// what is left to do is validation. Pages whose size is a variable count for their default.
+///
+/// # Errors
+/// As those of [`prepare`].
+pub(super) fn examine(
+    text: &str,
+    types: &InputTypes,
+    limits: &LimitsConfig,
+) -> Result<Vec<(Option<String>, ExecutableDocument)>, Vec<ServerError>> {
+    lexer::check(text, limits)?;
+    let whole = parse_query(text).map_err(|error| vec![parse_error(&error)])?;
+    unique::check(text)?;
+    let names = whole
+        .operations
+        .iter()
+        .map(|(name, _)| name.map(ToString::to_string));
+    names
+        .map(|wanted| {
+            let mut document = whole.clone();
+            let (name, mut operation) = select(&mut document, wanted.as_deref())?;
+            measure::check(&document, &operation, limits)?;
+            positions::check(&document, &operation, &types.0)?;
+            literals::check(&document, &operation, types)?;
+            cost::check(
+                &document,
+                &operation,
+                &Variables::default(),
+                &types.0,
+                limits.cost,
+            )?;
+            root::single(&mut document, &mut operation)?;
+            put_back(&mut document, name.as_deref(), operation);
+            Ok((name, document))
+        })
+        .collect()
+}
+
+/// What [`select`] took out.
+fn put_back(
+    document: &mut ExecutableDocument,
+    name: Option<&str>,
+    operation: Positioned<OperationDefinition>,
+) {
+    document.operations = match name {
+        None => DocumentOperations::Single(operation),
+        Some(name) => DocumentOperations::Multiple([(async_graphql::Name::new(name), operation)].into()),
+    };
 }
 
 /// What an error may repeat of a name that was sent.

@@ -99,6 +99,7 @@ pub enum TestOutcome {
 
 /// A way to pay.
 #[derive(Clone, Debug, SimpleObject)]
+#[graphql(cache_control(max_age = 60))]
 pub struct PaymentGateway {
     /// What `paymentCreate` calls it.
     pub(in crate::graphql) name: PaymentGatewayName,

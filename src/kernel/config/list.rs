@@ -8,6 +8,29 @@ pub struct Setting {
     pub meaning: &'static str,
 }
 
+/// Settings that hold a secret: each may also be the name of a file that does, as `NAME_FILE`.
+pub const SECRETS: &[&str] = &[
+    "DATABASE_URL",
+    "DATABASE_REPLICA_URL",
+    "REDIS_URL",
+    "SOUK_JWT_SECRET",
+    "SOUK_JWT_PREVIOUS_SECRET",
+    "SOUK_JWT_PRIVATE_KEY",
+    "STRIPE_SECRET_KEY",
+    "STRIPE_WEBHOOK_SECRET",
+    "STRIPE_WEBHOOK_PREVIOUS_SECRET",
+    "PAYPAL_CLIENT_ID",
+    "PAYPAL_CLIENT_SECRET",
+    "PAYPAL_WEBHOOK_ID",
+    "MPESA_CONSUMER_KEY",
+    "MPESA_CONSUMER_SECRET",
+    "MPESA_PASSKEY",
+    "MPESA_CALLBACK_SECRET",
+    "MPESA_CALLBACK_PREVIOUS_SECRET",
+    "MPESA_INITIATOR",
+    "MPESA_SECURITY_CREDENTIAL",
+];
+
 macro_rules! settings {
     ($($name:literal, $default:literal, $meaning:literal;)*) => {
         /// Every setting that has an effect, in the order of the manual.

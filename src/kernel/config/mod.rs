@@ -7,6 +7,7 @@ mod accounts;
 mod advice;
 mod gateways;
 mod list;
+mod orchestrator;
 mod parse;
 mod running;
 mod settings;
@@ -24,7 +25,7 @@ use url::Url;
 
 use super::money::Currency;
 
-pub use list::{SETTINGS, Setting};
+pub use list::{SECRETS, SETTINGS, Setting};
 pub use parse::{ConfigError, duration};
 pub use source::Source;
 

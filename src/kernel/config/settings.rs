@@ -127,7 +127,12 @@ fn http(reader: &Reader<'_>, environment: Environment) -> Result<HttpConfig, Con
     )?;
     let public_url = match reader.optional("SOUK_PUBLIC_URL") {
         Some(text) => text.to_owned(),
-        None => format!("http://localhost:{}", listen.port()),
+        None => {
+            let scheme = reader
+                .optional("SOUK_TLS_CERTIFICATE")
+                .map_or("http", |_| "https");
+            format!("{scheme}://localhost:{}", listen.port())
+        }
     };
     let public_url = Url::parse(&public_url)
         .ok()

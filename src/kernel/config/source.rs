@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::list::SETTINGS;
+use super::list::{SECRETS, SETTINGS};
+use super::orchestrator;
 use super::parse::ConfigError;
 
 /// The settings as text, by name, from all sources.
@@ -16,6 +17,9 @@ pub struct Source {
 
 /// What settings of gateways begin with. Other programs have such names too, such as the Stripe CLI its `STRIPE_API_KEY`.
 const SHARED: [&str; 3] = ["STRIPE_", "PAYPAL_", "MPESA_"];
+
+/// What the name of a secret's file is called more than the secret.
+const IN_FILE: &str = "_FILE";
 
 impl Source {
     /// The environment of this process over `.env` over `souk.toml`, both in the working directory.
@@ -38,7 +42,7 @@ impl Source {
         source.add_toml(&folder.join("souk.toml"))?;
         let environment: Vec<_> = environment
             .into_iter()
-            .filter(|(name, _)| source.takes(name))
+            .filter(|(name, value)| !orchestrator::says(name, value) && source.takes(name))
             .collect();
         let production = environment
             .iter()
@@ -47,6 +51,7 @@ impl Source {
             source.add_dotenv(&folder.join(".env"))?;
         }
         source.values.extend(environment);
+        source.read_secrets(folder)?;
         source.check_names()?;
         Ok(source)
     }
@@ -116,6 +121,33 @@ impl Source {
         Ok(())
     }
 
+    /// Puts what is in a file in the place of the file's name.
+    fn read_secrets(&mut self, folder: &Path) -> Result<(), ConfigError> {
+        for name in SECRETS {
+            let setting = format!("{name}{IN_FILE}");
+            let Some(file) = self
+                .values
+                .remove(&setting)
+                .filter(|file| !file.trim().is_empty())
+            else {
+                continue;
+            };
+            if self.get(name).is_some() {
+                let reason = format!("is set, and so is {name}: one of them must go");
+                return Err(ConfigError::bad(&setting, reason));
+            }
+            let text = std::fs::read_to_string(folder.join(file.trim()))
+                .map_err(|error| ConfigError::bad(&setting, format!("{file} cannot be read: {error}")))?;
+            if text.trim().is_empty() {
+                return Err(ConfigError::bad(&setting, format!("{file} is empty")));
+            }
+            // What editors and `echo` add belongs to no secret.
+            self.values
+                .insert((*name).to_owned(), text.trim_end_matches(['\r', '\n']).to_owned());
+        }
+        Ok(())
+    }
+
     fn check_names(&self) -> Result<(), ConfigError> {
         let known = |name: &str| SETTINGS.iter().any(|setting| setting.name == name);
         match self
@@ -134,7 +166,10 @@ impl Source {
 
 /// Whether a variable of the environment is a setting of ours, or is meant as one.
 fn ours(name: &str) -> bool {
-    let known = SETTINGS.iter().any(|setting| setting.name == name);
+    let known = SETTINGS.iter().any(|setting| setting.name == name)
+        || name
+            .strip_suffix(IN_FILE)
+            .is_some_and(|name| SECRETS.contains(&name));
     let misspelt = || SHARED.iter().any(|start| name.starts_with(start)) && nearest(name).is_some();
     known || name.starts_with("SOUK_") || misspelt()
 }
@@ -186,6 +221,58 @@ mod tests {
             let error = with(&[name], Path::new("/nonexistent")).unwrap_err();
             let expected = format!("{name} is not a setting, did you mean {meant}?");
             assert!(error.to_string().starts_with(&expected), "{error}");
+        }
+    }
+
+    fn read(folder: &Path, settings: &[(&str, &str)]) -> Result<Source, ConfigError> {
+        let environment = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Source::read(environment, folder)
+    }
+
+    #[test]
+    fn a_secret_may_be_in_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("secret"), "open sesame \r\n").unwrap();
+        let file = folder.path().join("secret").display().to_string();
+        for name in SECRETS {
+            assert!(SETTINGS.iter().any(|setting| setting.name == *name), "{name}");
+            let setting = format!("{name}_FILE");
+            for file in [file.as_str(), "secret"] {
+                let source = read(folder.path(), &[(&setting, file)]).unwrap();
+                assert_eq!(source.values.get(*name).map(String::as_str), Some("open sesame "));
+            }
+        }
+        let source = read(folder.path(), &[("SOUK_JWT_SECRET_FILE", "")]).unwrap();
+        assert_eq!(source.get("SOUK_JWT_SECRET"), None);
+    }
+
+    #[test]
+    fn a_secret_that_cannot_be_read_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("empty"), "\n").unwrap();
+        std::fs::write(folder.path().join("secret"), "x").unwrap();
+        for (settings, expected) in [
+            (
+                vec![("REDIS_URL_FILE", "nowhere")],
+                "REDIS_URL_FILE: nowhere cannot be read: ",
+            ),
+            (
+                vec![("DATABASE_URL_FILE", "empty")],
+                "DATABASE_URL_FILE: empty is empty",
+            ),
+            (
+                vec![("STRIPE_SECRET_KEY_FILE", "secret"), ("STRIPE_SECRET_KEY", "x")],
+                "STRIPE_SECRET_KEY_FILE: is set, and so is STRIPE_SECRET_KEY",
+            ),
+            (
+                vec![("SOUK_LISTEN_FILE", "secret")],
+                "SOUK_LISTEN_FILE is not a setting",
+            ),
+        ] {
+            let error = read(folder.path(), &settings).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
         }
     }
 

@@ -5,6 +5,7 @@ mod many;
 mod replay;
 mod sockets;
 mod sse;
+mod stopping;
 mod worker;
 
 use std::collections::BTreeMap;

@@ -149,6 +149,12 @@ both! {
         // Longer than the test: it is cut off when it has said so.
         let server = shop.serve(&[("SOUK_SHUTDOWN_DELAY", "10m")]).await;
         let address = server.address;
+        let ask = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
+        let mut kept = TcpStream::connect(address).await.unwrap();
+        kept.write_all(ask).await.unwrap();
+        let mut some = [0; 1024];
+        let length = kept.read(&mut some).await.unwrap();
+        assert!(!String::from_utf8_lossy(&some[..length]).contains("connection: close"));
         let stopping = tokio::spawn(server.stop());
         let begun = Instant::now();
         loop {
@@ -161,6 +167,10 @@ both! {
             }
             assert!(begun.elapsed() < SOON, "{answer}");
         }
+        // Who keeps a connection is still answered, and told to go elsewhere from now on.
+        kept.write_all(ask).await.unwrap();
+        let answer = read(&mut kept).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"), "{answer}");
         stopping.abort();
     }
 }

@@ -1,11 +1,14 @@
 //! The front door: HTTP to the letter, its limits, sockets, and how the process stops.
 
+mod caching;
 mod connections;
 mod deadline;
+mod documents;
 mod limits;
 mod process;
 mod protocol;
 mod sockets;
+mod tls;
 
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction};
 

@@ -72,13 +72,22 @@ impl Process {
         Self { child, address }
     }
 
+    /// SIGTERM: it finishes what it has begun.
+    pub(crate) fn terminate(&self) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// How it ends, which takes it a while.
+    pub(crate) fn ended(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+
     /// SIGTERM, and the end of what is in flight.
-    pub(crate) fn stop(mut self) {
-        let kill = Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
-            .status();
-        assert!(kill.unwrap().success());
-        assert!(self.child.wait().unwrap().success());
+    pub(crate) fn stop(self) {
+        self.terminate();
+        assert_eq!(self.ended(), Some(0));
     }
 
     /// SIGKILL: nothing can be done about it.

@@ -83,7 +83,7 @@ impl Shop {
             gateways,
             ..Platform::new(db, clock.clone(), &config).unwrap()
         };
-        let app = App::of(platform, config.clone());
+        let app = App::of(platform, config.clone()).unwrap();
         Self {
             platform: Arc::clone(&app.platform),
             kind: self.kind,
