@@ -12,7 +12,8 @@ use crate::kernel::config::{LogConfig, LogFormat};
 /// # Errors
 /// The filter is not understood.
 pub fn start(config: &LogConfig) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&config.filter)
+    // What a pool meets while the database is away, it tells for each connection and attempt; we tell it once.
+    let filter = EnvFilter::try_new(format!("sqlx_core::pool=off,{}", config.filter))
         .map_err(|error| anyhow::anyhow!("SOUK_LOG: {:?} is not a log filter: {error}", config.filter))?;
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
