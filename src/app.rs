@@ -123,6 +123,7 @@ impl App {
             let following = platform.revocations.follow(&platform.db, &*platform.clock, life);
             closing.run_until_cancelled(following).await
         });
+        self.watch_replica().await;
         self.pass_on_events().await?;
         if self.works {
             self.work_in_background();
@@ -182,6 +183,16 @@ impl App {
             .tasks
             .spawn(async move { closing.run_until_cancelled(followed.follow()).await });
         Ok(Some(tls))
+    }
+
+    /// Before the first request it is known whether it does; whoever only works does not read from it.
+    async fn watch_replica(&self) {
+        let platform = Arc::clone(&self.platform);
+        platform.db.look_at_replica().await;
+        let closing = self.lifecycle().closing.clone();
+        self.lifecycle()
+            .tasks
+            .spawn(async move { closing.run_until_cancelled(platform.db.watch_replica()).await });
     }
 
     fn work_in_background(&self) {

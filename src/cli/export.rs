@@ -61,7 +61,10 @@ fn warn(lossy: Lossy) -> io::Result<()> {
 /// When the file cannot be written, or the database does not do.
 pub async fn run(args: ExportArgs, config: Config) -> anyhow::Result<ExitCode> {
     let To::Shopify(args) = args.to;
-    let context = Context::reading(Actor::System, Origin::default(), platform(&config).await?);
+    let platform = platform(&config).await?;
+    // Once is enough: a replica that is well then has all that was there when the command was given.
+    platform.db.look_at_replica().await;
+    let context = Context::reading(Actor::System, Origin::default(), platform);
     let exported = export(&context, &args.file, args.currency).await?;
     let mut out = io::stdout().lock();
     writeln!(

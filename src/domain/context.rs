@@ -12,7 +12,7 @@ use super::accounts::revocation::Revocations;
 use super::catalog::cache::CatalogCache;
 use super::orders::feed::Feed;
 use super::permission::Permission;
-use crate::infra::db::Db;
+use crate::infra::db::{Db, Reader};
 use crate::infra::gateways::Gateways;
 use crate::infra::password::Passwords;
 use crate::infra::token::{Holder, Tokens};
@@ -111,12 +111,20 @@ impl Context {
         &self.platform.db
     }
 
-    pub fn reader(&self) -> &DatabaseConnection {
-        if self.own_writes {
-            self.db().fresh()
-        } else {
-            self.db().reader()
-        }
+    /// For the catalog as shoppers see it, which may lag. Whoever changes it sees what he did: staff never reads what lags.
+    pub fn catalog(&self) -> &Reader {
+        let changes_it = self.may(Permission::WriteCatalog);
+        self.db().reader(!self.own_writes && !changes_it)
+    }
+
+    /// For reports over what was, which may lag.
+    pub fn reports(&self) -> &Reader {
+        self.db().reader(!self.own_writes)
+    }
+
+    /// For everything else: what is somebody's own, and what something hangs on.
+    pub fn fresh(&self) -> &DatabaseConnection {
+        self.db().fresh()
     }
 
     pub fn now(&self) -> DateTime<Utc> {

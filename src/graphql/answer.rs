@@ -24,6 +24,8 @@ pub enum Answer {
 pub enum Failure {
     Timeout,
     Internal,
+    /// What it needs cannot be reached just now: the same may be sent again.
+    Unavailable,
 }
 
 /// An answer without `data`.
@@ -90,6 +92,8 @@ impl Answer {
         }
         if refused {
             Self::Refused(response.errors)
+        } else if is_empty(&response.data) && response.errors.iter().any(is_retryable) {
+            Self::Failed(Failure::Unavailable, response.errors)
         } else {
             Self::Executed(response)
         }
@@ -150,6 +154,25 @@ pub fn code(error: &ServerError) -> Option<&str> {
         | Value::List(_)
         | Value::Object(_) => None,
     }
+}
+
+/// Whether no field at the root has anything to say.
+fn is_empty(data: &Value) -> bool {
+    match data {
+        Value::Null => true,
+        Value::Object(fields) => fields.values().all(|field| *field == Value::Null),
+        Value::Number(_)
+        | Value::String(_)
+        | Value::Boolean(_)
+        | Value::Binary(_)
+        | Value::Enum(_)
+        | Value::List(_) => false,
+    }
+}
+
+fn is_retryable(error: &ServerError) -> bool {
+    let extensions = error.extensions.as_ref();
+    extensions.and_then(|extensions| extensions.get("retryable")) == Some(&Value::Boolean(true))
 }
 
 /// Gives an error of the library its code, and cuts what an error repeats of the request.

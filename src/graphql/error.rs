@@ -2,7 +2,7 @@
 
 use async_graphql::{ErrorExtensions as _, Value};
 
-use crate::infra::db::was_stopped;
+use crate::infra::db::{Trouble, report_outage};
 use crate::kernel::error::Error;
 
 /// The error of every resolver. It is not `Display` on purpose: see `kernel::error`.
@@ -45,22 +45,47 @@ impl From<ApiError> for async_graphql::Error {
                     .map_or("The input was refused.", |refusal| &refusal.message);
                 coded("BAD_USER_INPUT", text)
             }
-            ref stopped @ Error::Internal(ref error) if was_stopped(stopped) => {
-                tracing::warn!(
-                    error = format!("{error:#}"),
-                    "a statement was stopped at the deadline"
-                );
-                coded("TIMEOUT", "This took too long and was stopped.")
-            }
-            Error::Internal(error) => {
-                tracing::error!(error = format!("{error:#}"), "operation failed");
-                coded(
-                    "INTERNAL",
-                    "Something went wrong on our side. It has been logged; please try again.",
-                )
-            }
+            Error::Internal(_) => internal(&error),
         }
     }
+}
+
+/// A fault of ours is logged here, where it leaves the house.
+fn internal(fault: &Error) -> async_graphql::Error {
+    let chain = match fault {
+        Error::Internal(chain) => format!("{chain:#}"),
+        other => format!("{other:?}"),
+    };
+    match Trouble::of(fault) {
+        Some(Trouble::Stopped) => {
+            tracing::warn!(error = chain, "a statement was stopped at the deadline");
+            coded("TIMEOUT", "This took too long and was stopped.")
+        }
+        Some(Trouble::Unreachable) => {
+            report_outage(&chain);
+            retryable(UNREACHABLE)
+        }
+        Some(Trouble::Conflict) => {
+            tracing::warn!(error = chain, "a transaction gave way to another one");
+            retryable(CONFLICT)
+        }
+        None => {
+            tracing::error!(error = chain, "operation failed");
+            coded(
+                "INTERNAL",
+                "Something went wrong on our side. It has been logged; please try again.",
+            )
+        }
+    }
+}
+
+const UNREACHABLE: &str = "The database cannot be reached just now. Send this again in a moment: with the same idempotency key it is done once, whatever became of it.";
+
+const CONFLICT: &str = "This met another change at the same moment, and was not done. Send it again, with the same idempotency key.";
+
+/// A fault that is over soon, and that the client gets over by sending the same again.
+fn retryable(message: &str) -> async_graphql::Error {
+    coded("INTERNAL", message).extend_with(|_, extensions| extensions.set("retryable", true))
 }
 
 /// An error with its `extensions.code`.

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
 use super::SharedState;
+use crate::infra::db::Standing;
 use crate::infra::db::schema::SchemaState;
 
 /// A load balancer asks often and waits briefly.
@@ -37,6 +38,12 @@ pub(super) async fn ready(State(shared): SharedState) -> Response {
         // Nobody has begun to serve yet.
         None => "off",
     };
+    // Left out or not, the primary answers.
+    let replica = match shared.platform().db.replica() {
+        Standing::Off => "off",
+        Standing::Ok => "ok",
+        Standing::LeftOut => "left out",
+    };
     let stopping = shared.lifecycle.stopping.is_cancelled();
     let ready = database == "ok" && migrations == "ok" && events != "behind" && !stopping;
     let status = if ready {
@@ -45,13 +52,14 @@ pub(super) async fn ready(State(shared): SharedState) -> Response {
         StatusCode::SERVICE_UNAVAILABLE
     };
     let word = match (ready, stopping) {
+        (true, _) if replica == "left out" => "degraded",
         (true, _) => "ok",
         (false, true) => "stopping",
         (false, false) => "not ready",
     };
     report(
         status,
-        json!({"status": word, "checks": {"database": database, "migrations": migrations, "events": events}}),
+        json!({"status": word, "checks": {"database": database, "migrations": migrations, "events": events, "replica": replica}}),
     )
 }
 

@@ -18,13 +18,22 @@ pub(super) fn answer(answer: &Answer, media_type: MediaType) -> Response {
         (Answer::Refused(_) | Answer::Failed(..), MediaType::Json) => StatusCode::OK,
         (Answer::Refused(_), MediaType::GraphqlResponse) if answer.is_forbidden() => StatusCode::FORBIDDEN,
         (Answer::Refused(_), MediaType::GraphqlResponse) => StatusCode::BAD_REQUEST,
-        (Answer::Failed(Failure::Timeout, _), MediaType::GraphqlResponse) => StatusCode::SERVICE_UNAVAILABLE,
+        (Answer::Failed(Failure::Timeout | Failure::Unavailable, _), MediaType::GraphqlResponse) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         (Answer::Failed(Failure::Internal, _), MediaType::GraphqlResponse) => {
             StatusCode::INTERNAL_SERVER_ERROR
         }
     };
-    json(status, answer.to_json(), media_type)
+    let mut response = json(status, answer.to_json(), media_type);
+    if matches!(answer, Answer::Failed(Failure::Unavailable, _)) {
+        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+    }
+    response
 }
+
+/// Seconds. A database that is started again or replaced is away for a few.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 /// A request that is refused for what it is as HTTP, whatever is in it.
 pub(super) fn refusal_as(status: StatusCode, code: &str, message: &str, media_type: MediaType) -> Response {

@@ -22,7 +22,7 @@ pub async fn users_by_ids(
     for ids in visible(ids, |id| sees_user(ctx, id)).chunks(MAX_BINDS) {
         let rows = user_account::Entity::find()
             .filter(user_account::Column::Id.is_in(ids.to_vec()))
-            .all(ctx.reader())
+            .all(ctx.fresh())
             .await?;
         found.extend(rows.into_iter().map(|row| (row.id, Arc::new(row))));
     }
@@ -39,7 +39,7 @@ pub async fn addresses_by_users(
         let rows = user_address::Entity::find()
             .filter(user_address::Column::UserId.is_in(ids.to_vec()))
             .order_by_asc(user_address::Column::Position)
-            .all(ctx.reader())
+            .all(ctx.fresh())
             .await?;
         for row in rows {
             found.entry(row.user_id).or_default().push(Arc::new(row));
@@ -62,7 +62,7 @@ pub async fn sessions_by_ids(
             .filter(session::Column::Id.is_in(ids.to_vec()))
             .filter(session::Column::UserId.eq(user))
             .filter(live(ctx.now()))
-            .all(ctx.reader())
+            .all(ctx.fresh())
             .await?;
         found.extend(rows.into_iter().map(|row| (row.id, Arc::new(row))));
     }
@@ -81,7 +81,7 @@ pub async fn sessions_by_users(
             .filter(live(ctx.now()))
             .order_by_desc(session::Column::LastUsedAt)
             .order_by_desc(session::Column::Id)
-            .all(ctx.reader())
+            .all(ctx.fresh())
             .await?;
         for row in rows {
             found.entry(row.user_id).or_default().push(Arc::new(row));

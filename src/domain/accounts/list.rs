@@ -56,7 +56,7 @@ pub fn statement(filter: &UserFilter, page: &Page) -> Result<Select<Entity>> {
 /// Unauthenticated, Forbidden, or BadInput for a forged cursor.
 pub async fn list(ctx: &Context, filter: &UserFilter, page: &Page) -> Result<Slice<Arc<Model>>> {
     ctx.require(Permission::ReadUsers)?;
-    let rows = statement(filter, page)?.all(ctx.reader()).await?;
+    let rows = statement(filter, page)?.all(ctx.fresh()).await?;
     Ok(page.slice(rows.into_iter().map(Arc::new).collect()))
 }
 
@@ -66,7 +66,7 @@ pub async fn list(ctx: &Context, filter: &UserFilter, page: &Page) -> Result<Sli
 /// Unauthenticated or Forbidden.
 pub async fn count(ctx: &Context, filter: &UserFilter) -> Result<u64> {
     ctx.require(Permission::ReadUsers)?;
-    Ok(filter.query().count(ctx.reader()).await?)
+    Ok(filter.query().count(ctx.fresh()).await?)
 }
 
 /// Where an account stands in [`list`].

@@ -133,7 +133,7 @@ pub async fn variants_by_ids(
 ) -> Result<HashMap<ProductVariantId, Arc<product_variant::Model>>> {
     let rows = product_variant::Entity::find()
         .filter(product_variant::Column::Id.is_in(ids.iter().copied()))
-        .all(ctx.reader())
+        .all(ctx.fresh())
         .await?;
     Ok(rows.into_iter().map(|row| (row.id, Arc::new(row))).collect())
 }

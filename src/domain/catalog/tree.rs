@@ -21,7 +21,7 @@ pub const SORT: &str = "CATEGORY_NAME";
 pub async fn category_by_slug(ctx: &Context, slug: &str) -> Result<Option<Arc<category::Model>>> {
     let row = category::Entity::find()
         .filter(category::Column::Slug.eq(slug))
-        .one(ctx.reader())
+        .one(ctx.catalog())
         .await?;
     Ok(row.map(Arc::new))
 }
@@ -35,7 +35,7 @@ pub async fn children_by_categories(
         .filter(category::Column::ParentId.is_in(ids.iter().copied()))
         .order_by_asc(category::Column::NameKey)
         .order_by_asc(category::Column::Id)
-        .all(ctx.reader())
+        .all(ctx.catalog())
         .await?;
     let mut children: HashMap<_, Vec<_>> = HashMap::new();
     for row in rows {
@@ -56,7 +56,7 @@ pub async fn ancestors_by_categories(
         .filter(category_ancestor::Column::CategoryId.is_in(ids.iter().copied()))
         .filter(category_ancestor::Column::Distance.gt(0))
         .order_by_desc(category_ancestor::Column::Distance)
-        .all(ctx.reader())
+        .all(ctx.catalog())
         .await?;
     let mut ancestors: HashMap<_, Vec<_>> = HashMap::new();
     for (link, above) in rows {
@@ -99,7 +99,7 @@ pub async fn list(ctx: &Context, page: &Page) -> Result<Slice<Arc<category::Mode
         .order_by(category::Column::NameKey, order.clone())
         .order_by(category::Column::Id, order)
         .limit(page.fetch())
-        .all(ctx.reader())
+        .all(ctx.catalog())
         .await?;
     Ok(page.slice(rows.into_iter().map(Arc::new).collect()))
 }
@@ -114,5 +114,5 @@ pub fn cursor(category: &category::Model) -> Cursor {
 }
 
 pub async fn count(ctx: &Context) -> Result<u64> {
-    Ok(category::Entity::find().count(ctx.reader()).await?)
+    Ok(category::Entity::find().count(ctx.catalog()).await?)
 }

@@ -19,7 +19,7 @@ pub async fn by_variants(
     for ids in ids.chunks(MAX_BINDS) {
         let rows = inventory_level::Entity::find()
             .filter(inventory_level::Column::VariantId.is_in(ids.iter().copied()))
-            .all(ctx.reader())
+            .all(ctx.fresh())
             .await?;
         levels.extend(rows.into_iter().map(|row| (row.variant_id, row)));
     }

@@ -33,7 +33,7 @@ pub async fn list(ctx: &Context, order: OrderId, page: &Page) -> Result<Slice<Ar
         Direction::Forward => query.order_by_asc(Column::Seq),
         Direction::Backward => query.order_by_desc(Column::Seq),
     };
-    let rows = query.all(ctx.reader()).await?;
+    let rows = query.all(ctx.fresh()).await?;
     Ok(page.slice(rows.into_iter().map(Arc::new).collect()))
 }
 
@@ -43,7 +43,7 @@ pub async fn events_by_ids(ctx: &Context, ids: &[OrderEventId]) -> Result<HashMa
     for ids in ids.chunks(MAX_BINDS) {
         let rows = Entity::find()
             .filter(Column::Id.is_in(ids.to_vec()))
-            .all(ctx.reader())
+            .all(ctx.fresh())
             .await?;
         found.extend(rows.into_iter().map(|row| (row.id, Arc::new(row))));
     }

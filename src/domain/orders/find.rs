@@ -32,7 +32,7 @@ pub async fn order(
             shop_order::Entity::find().filter(shop_order::Column::Number.eq(number.as_str()))
         }
     };
-    let found = found.one(ctx.reader()).await?;
+    let found = found.one(ctx.fresh()).await?;
     let visible = |order: &shop_order::Model| {
         sees_order(ctx, order) || guest_token.is_some_and(|token| holds_token(order, token))
     };
@@ -48,7 +48,7 @@ pub async fn orders_by_ids(
     for ids in ids.chunks(MAX_BINDS) {
         let rows = shop_order::Entity::find()
             .filter(shop_order::Column::Id.is_in(ids.to_vec()))
-            .all(ctx.reader())
+            .all(ctx.fresh())
             .await?;
         let visible = rows.into_iter().filter(|row| sees_order(ctx, row));
         found.extend(visible.map(|row| (row.id, Arc::new(row))));
@@ -66,7 +66,7 @@ pub async fn lines_by_orders(
         let rows = order_line::Entity::find()
             .filter(order_line::Column::OrderId.is_in(ids.to_vec()))
             .order_by_asc(order_line::Column::Position)
-            .all(ctx.reader())
+            .all(ctx.fresh())
             .await?;
         for row in rows {
             found.entry(row.order_id).or_default().push(Arc::new(row));
@@ -84,7 +84,7 @@ pub async fn lines_by_ids(
     for ids in ids.chunks(MAX_BINDS) {
         let rows = order_line::Entity::find()
             .filter(order_line::Column::Id.is_in(ids.to_vec()))
-            .all(ctx.reader())
+            .all(ctx.fresh())
             .await?;
         found.extend(rows.into_iter().map(|row| (row.id, Arc::new(row))));
     }
@@ -100,7 +100,7 @@ pub async fn fulfillments_by_ids(
     for ids in ids.chunks(MAX_BINDS) {
         let rows = fulfillment::Entity::find()
             .filter(fulfillment::Column::Id.is_in(ids.to_vec()))
-            .all(ctx.reader())
+            .all(ctx.fresh())
             .await?;
         found.extend(rows.into_iter().map(|row| (row.id, Arc::new(row))));
     }
@@ -118,7 +118,7 @@ pub async fn fulfillments_by_orders(
             .filter(fulfillment::Column::OrderId.is_in(ids.to_vec()))
             .order_by_asc(fulfillment::Column::CreatedAt)
             .order_by_asc(fulfillment::Column::Id)
-            .all(ctx.reader())
+            .all(ctx.fresh())
             .await?;
         for row in rows {
             found.entry(row.order_id).or_default().push(Arc::new(row));
@@ -136,7 +136,7 @@ pub async fn lines_by_fulfillments(
     for ids in ids.chunks(MAX_BINDS) {
         let rows = fulfillment_line::Entity::find()
             .filter(fulfillment_line::Column::FulfillmentId.is_in(ids.to_vec()))
-            .all(ctx.reader())
+            .all(ctx.fresh())
             .await?;
         let line_ids: Vec<OrderLineId> = rows.iter().map(|row| row.order_line_id).collect();
         let lines = lines_by_ids(ctx, &line_ids).await?;

@@ -80,7 +80,7 @@ pub fn statement(filter: &OrderFilter, page: &Page) -> Result<Select<Entity>> {
 /// Unauthenticated, Forbidden, or BadInput for a forged cursor.
 pub async fn list(ctx: &Context, filter: &OrderFilter, page: &Page) -> Result<Slice<Arc<Model>>> {
     filter.check(ctx)?;
-    let rows = statement(filter, page)?.all(ctx.reader()).await?;
+    let rows = statement(filter, page)?.all(ctx.fresh()).await?;
     Ok(page.slice(rows.into_iter().map(Arc::new).collect()))
 }
 
@@ -90,7 +90,7 @@ pub async fn list(ctx: &Context, filter: &OrderFilter, page: &Page) -> Result<Sl
 /// Unauthenticated or Forbidden.
 pub async fn count(ctx: &Context, filter: &OrderFilter) -> Result<u64> {
     filter.check(ctx)?;
-    Ok(filter.query().count(ctx.reader()).await?)
+    Ok(filter.query().count(ctx.fresh()).await?)
 }
 
 /// Where an order stands in [`list`].

@@ -26,7 +26,7 @@ pub async fn payments_by_orders(
             .filter(payment::Column::OrderId.is_in(ids.to_vec()))
             .order_by_asc(payment::Column::CreatedAt)
             .order_by_asc(payment::Column::Id)
-            .all(ctx.reader())
+            .all(ctx.fresh())
             .await?;
         for row in rows {
             found.entry(row.order_id).or_default().push(Arc::new(row));
@@ -46,7 +46,7 @@ pub async fn refunds_by_payments(
             .filter(refund::Column::PaymentId.is_in(ids.to_vec()))
             .order_by_asc(refund::Column::CreatedAt)
             .order_by_asc(refund::Column::Id)
-            .all(ctx.reader())
+            .all(ctx.fresh())
             .await?;
         for row in rows {
             found.entry(row.payment_id).or_default().push(Arc::new(row));
@@ -61,7 +61,7 @@ pub async fn payments_by_ids(ctx: &Context, ids: &[PaymentId]) -> Result<HashMap
     for ids in ids.chunks(MAX_BINDS) {
         let rows = payment::Entity::find()
             .filter(payment::Column::Id.is_in(ids.to_vec()))
-            .all(ctx.reader())
+            .all(ctx.fresh())
             .await?;
         let orders: Vec<OrderId> = rows.iter().map(|row| row.order_id).collect();
         let orders = orders_by_ids(ctx, &orders).await?;
@@ -83,7 +83,7 @@ pub async fn refunds_by_ids(
     for ids in ids.chunks(MAX_BINDS) {
         let rows = refund::Entity::find()
             .filter(refund::Column::Id.is_in(ids.to_vec()))
-            .all(ctx.reader())
+            .all(ctx.fresh())
             .await?;
         let payments: Vec<PaymentId> = rows.iter().map(|row| row.payment_id).collect();
         let payments = payments_by_ids(ctx, &payments).await?;
@@ -99,10 +99,10 @@ pub async fn refunds_by_ids(
 /// A payment that the caller has just made or changed, and so may see.
 pub async fn own_payment(ctx: &Context, id: PaymentId) -> Result<PaymentOfOrder> {
     let missing = || Error::internal(anyhow::anyhow!("a payment vanished"));
-    let row = payment::Entity::find_by_id(id).one(ctx.reader()).await?;
+    let row = payment::Entity::find_by_id(id).one(ctx.fresh()).await?;
     let row = row.ok_or_else(missing)?;
     let order = shop_order::Entity::find_by_id(row.order_id)
-        .one(ctx.reader())
+        .one(ctx.fresh())
         .await?;
     Ok((Arc::new(row), Arc::new(order.ok_or_else(missing)?)))
 }
@@ -110,7 +110,7 @@ pub async fn own_payment(ctx: &Context, id: PaymentId) -> Result<PaymentOfOrder>
 /// The same with a refund of it.
 pub async fn own_refund(ctx: &Context, id: RefundId) -> Result<(Arc<refund::Model>, PaymentOfOrder)> {
     let missing = || Error::internal(anyhow::anyhow!("a refund vanished"));
-    let row = refund::Entity::find_by_id(id).one(ctx.reader()).await?;
+    let row = refund::Entity::find_by_id(id).one(ctx.fresh()).await?;
     let row = row.ok_or_else(missing)?;
     let payment = own_payment(ctx, row.payment_id).await?;
     Ok((Arc::new(row), payment))

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use sea_orm::sqlx::postgres::PgConnection;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+use sea_orm::sqlx::{Connection as _, Executor as _, Row as _};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, sqlx};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::replica::{Reader, Replica};
 use super::watch::{Pool, Statements};
-use super::{Db, stopwatch};
+use super::{Db, report_outage, stopwatch};
 use crate::kernel::config::DatabaseConfig;
 
 /// How long a writer waits for another one, of this process or of a command beside it.
@@ -18,6 +21,23 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a request waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long it waits for one of the replica's, when the primary can answer as well.
+const REPLICA_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a connection may take to say that it is alive.
+const PING_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The shortest that a transaction may stand still. Its locks keep others waiting, when its process stopped in the middle.
+const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(30);
+
+/// How PostgreSQL notices that a process of ours is gone without a word, and lets go of its locks.
+const SERVER_SIDE: [(&str, &str); 4] = [
+    ("tcp_keepalives_idle", "30"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "60000"),
+];
 
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
@@ -47,12 +67,14 @@ async fn sqlite(config: &DatabaseConfig, statements: Arc<AtomicU64>) -> Result<D
     if let Some(timeout) = config.statement_timeout {
         stopwatch::stop_after(&mut options, timeout);
     }
-    let reader = open("DATABASE_URL", Pool::Read, options, &statements).await?;
+    let reader = Reader {
+        replica: None,
+        primary: open("DATABASE_URL", Pool::Read, options, &statements).await?,
+    };
     Ok(Db {
-        fresh: reader.clone(),
+        lagging: reader.clone(),
         reader,
         writer,
-        has_replica: false,
         statements,
     })
 }
@@ -94,40 +116,82 @@ fn sqlite_options(url: &SecretString, connections: u32, query_only: bool) -> Con
 }
 
 async fn postgres(config: &DatabaseConfig, statements: Arc<AtomicU64>) -> Result<Db, DbError> {
-    let primary = open(
-        "DATABASE_URL",
-        Pool::Primary,
-        timed(common(&config.url, config.connections), config),
-        &statements,
-    )
-    .await?;
-    let reader = match &config.replica_url {
+    let mut options = postgres_options(&config.url, config);
+    options.map_sqlx_postgres_pool_opts(|pool| {
+        pool.after_connect(|connection, _| Box::pin(insist_on_primary(connection)))
+    });
+    let primary = open("DATABASE_URL", Pool::Primary, options, &statements).await?;
+    let replica = match &config.replica_url {
         Some(url) => {
-            open(
-                "DATABASE_REPLICA_URL",
-                Pool::Replica,
-                timed(common(url, config.connections), config),
-                &statements,
-            )
-            .await?
+            let mut options = postgres_options(url, config);
+            // A dead one must not keep anybody from starting, nor a request waiting that the primary can answer.
+            options
+                .connect_lazy(true)
+                .acquire_timeout(REPLICA_ACQUIRE_TIMEOUT);
+            let connection = open("DATABASE_REPLICA_URL", Pool::Replica, options, &statements).await?;
+            Some(Arc::new(Replica::new(connection, config.replica_max_lag)))
         }
-        None => primary.clone(),
+        None => None,
+    };
+    let reader = Reader {
+        replica: None,
+        primary,
     };
     Ok(Db {
+        lagging: Reader {
+            replica,
+            ..reader.clone()
+        },
+        writer: reader.primary.clone(),
         reader,
-        fresh: primary.clone(),
-        writer: primary,
-        has_replica: config.replica_url.is_some(),
         statements,
     })
 }
 
-/// A statement whose request is over would go on in the database, and keep its connection.
-fn timed(mut options: ConnectOptions, config: &DatabaseConfig) -> ConnectOptions {
+fn postgres_options(url: &SecretString, config: &DatabaseConfig) -> ConnectOptions {
+    let mut options = common(url, config.connections);
+    options.set_application_name("souk");
     if let Some(timeout) = config.statement_timeout {
+        // A statement whose request is over would go on in the database, and keep its connection.
         options.statement_timeout(timeout);
+        // Less than the deadline: a request that finds no connection says so, and may be sent again.
+        options.acquire_timeout(ACQUIRE_TIMEOUT.min(timeout / 2));
     }
+    let idle = config
+        .statement_timeout
+        .map(|timeout| IDLE_IN_TRANSACTION.max(timeout * 3));
     options
+        .map_sqlx_postgres_opts(move |postgres| {
+            let postgres = postgres.options(SERVER_SIDE);
+            match idle {
+                Some(idle) => postgres.options([(
+                    "idle_in_transaction_session_timeout",
+                    idle.as_millis().to_string(),
+                )]),
+                None => postgres,
+            }
+        })
+        // Asked by ourselves, within bounds: a host that is gone without a word answers nothing, not even no.
+        .test_before_acquire(false)
+        .map_sqlx_postgres_before_acquire(|connection, _| {
+            Box::pin(async move {
+                let answer = tokio::time::timeout(PING_TIMEOUT, connection.ping()).await;
+                Ok(matches!(answer, Ok(Ok(()))))
+            })
+        });
+    options
+}
+
+/// After a failover an address may lead to a standby for a while, which would answer reads with what was, and no write.
+async fn insist_on_primary(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let sql = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean";
+    let row = connection.fetch_one(sql).await?;
+    if row.try_get(0)? {
+        let reason = "the database is a standby, or read-only";
+        report_outage(reason);
+        return Err(sqlx::Error::Protocol(reason.to_owned()));
+    }
+    Ok(())
 }
 
 fn common(url: &SecretString, connections: u32) -> ConnectOptions {

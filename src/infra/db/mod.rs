@@ -1,11 +1,13 @@
-//! The database: three handles to read and write by, and the one way to open a transaction.
+//! The database: the handles to read and write by, and the one way to open a transaction.
 
 mod connect;
 pub mod keyset;
 mod listen;
 pub mod lock;
+mod replica;
 pub mod schema;
 mod stopwatch;
+mod trouble;
 mod watch;
 
 use std::sync::Arc;
@@ -13,8 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sea_orm::{
-    ConnectionTrait as _, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr,
-    SqlErr, SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
+    ConnectionTrait as _, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, SqlErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
 };
 
 use crate::kernel::config::DatabaseConfig;
@@ -22,16 +24,18 @@ use crate::kernel::error::Error;
 
 pub use connect::DbError;
 pub use listen::Listener;
+pub use replica::{Reader, Standing};
+pub use trouble::{Trouble, report_outage, was_stopped};
 pub use watch::PoolState;
 
 /// Handles to one database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Db {
-    reader: DatabaseConnection,
-    fresh: DatabaseConnection,
+    /// Of the replica where there is one.
+    lagging: Reader,
+    /// The same without it.
+    reader: Reader,
     writer: DatabaseConnection,
-    /// Whether the reader is another server than the writer.
-    has_replica: bool,
     statements: Arc<AtomicU64>,
 }
 
@@ -55,14 +59,36 @@ impl Db {
         .await
     }
 
-    /// For reads that may lag: a replica where one is configured.
-    pub fn reader(&self) -> &DatabaseConnection {
-        &self.reader
+    /// For reads, which may lag or may not: a replica where one is configured and well, or the primary.
+    pub fn reader(&self, may_lag: bool) -> &Reader {
+        if may_lag { &self.lagging } else { &self.reader }
     }
 
     /// For reads that must see every commit so far, such as one's own write.
     pub fn fresh(&self) -> &DatabaseConnection {
-        &self.fresh
+        &self.reader.primary
+    }
+
+    /// Watches the replica, until it is dropped. Nothing is read from a replica that nobody watches.
+    pub async fn watch_replica(&self) {
+        match &self.lagging.replica {
+            Some(replica) => replica.watch(self.fresh()).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Looks once how the replica stands. One that is read from after it has all that was committed before the call.
+    pub async fn look_at_replica(&self) -> Standing {
+        if let Some(replica) = &self.lagging.replica {
+            replica.look(self.fresh()).await;
+        }
+        self.replica()
+    }
+
+    /// How the replica stood when it was last looked at.
+    pub fn replica(&self) -> Standing {
+        let replica = self.lagging.replica.as_ref();
+        replica.map_or(Standing::Off, |replica| replica.standing())
     }
 
     /// Opens the only kind of transaction that may write; dropping it rolls back.
@@ -103,8 +129,10 @@ impl Db {
 
     /// Closes all connections; what is in flight finishes first.
     pub async fn close(self) -> Result<(), DbErr> {
-        self.reader.close().await?;
-        self.fresh.close().await?;
+        if let Some(replica) = &self.lagging.replica {
+            replica.close().await?;
+        }
+        self.reader.primary.close().await?;
         self.writer.close().await
     }
 }
@@ -125,19 +153,4 @@ pub fn violates_unique(error: &Error, table: &str, column: &str) -> bool {
     };
     // PostgreSQL names the constraint, SQLite the column.
     message.contains(&format!("uq_{table}_{column}")) || message.contains(&format!("{table}.{column}"))
-}
-
-/// Whether a statement failed because the database stopped it at its deadline.
-pub fn was_stopped(error: &Error) -> bool {
-    let Error::Internal(error) = error else {
-        return false;
-    };
-    let Some(DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
-        error.downcast_ref::<DbErr>()
-    else {
-        return false;
-    };
-    let code = error.as_database_error().and_then(|error| error.code());
-    // PostgreSQL's query_canceled and SQLite's SQLITE_INTERRUPT.
-    matches!(code.as_deref(), Some("57014" | "9"))
 }

@@ -51,7 +51,7 @@ impl SchemaState {
 async fn taken(db: &Db) -> Result<BTreeSet<String>, DbErr> {
     let sql = "SELECT version FROM seaql_migrations";
     let rows = db
-        .fresh
+        .fresh()
         .query_all_raw(Statement::from_string(db.backend(), sql))
         .await?;
     rows.iter()

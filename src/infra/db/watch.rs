@@ -107,20 +107,18 @@ impl PoolState {
 }
 
 impl Db {
-    /// How busy each pool is; of a replica that is none the primary tells.
+    /// How busy each pool is.
     pub fn pools(&self) -> Vec<PoolState> {
         match self.backend() {
             DatabaseBackend::Sqlite => vec![
-                PoolState::of(Pool::Read, self.reader()),
+                PoolState::of(Pool::Read, self.fresh()),
                 PoolState::of(Pool::Write, &self.writer),
             ],
             _ => {
+                let replica = self.lagging.replica.as_ref();
+                let replica = replica.map(|replica| PoolState::of(Pool::Replica, replica.connection()));
                 let primary = PoolState::of(Pool::Primary, &self.writer);
-                if self.has_replica {
-                    vec![primary, PoolState::of(Pool::Replica, self.reader())]
-                } else {
-                    vec![primary]
-                }
+                std::iter::once(primary).chain(replica).collect()
             }
         }
     }

@@ -15,7 +15,8 @@ use crate::kernel::config::LogConfig;
 /// # Errors
 /// The filter is not understood, or traces cannot be sent at all.
 pub fn start(config: &LogConfig, traces: Option<&Url>) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&config.filter)
+    // What a pool meets while the database is away, it tells for each connection and attempt; we tell it once.
+    let filter = EnvFilter::try_new(format!("sqlx_core::pool=off,{}", config.filter))
         .map_err(|error| anyhow::anyhow!("SOUK_LOG: {:?} is not a log filter: {error}", config.filter))?;
     let started = match traces {
         // Without a second layer nothing is ever asked twice whether it is wanted.

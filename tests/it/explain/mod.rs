@@ -61,7 +61,7 @@ async fn plan(shop: &Shop, statement: &Statement) -> String {
     };
     let mut explained = statement.clone();
     explained.sql = format!("{explain} {}", statement.sql);
-    let rows = shop.db().reader().query_all_raw(explained).await.unwrap();
+    let rows = shop.db().fresh().query_all_raw(explained).await.unwrap();
     rows.iter()
         .map(|row| String::try_get(row, "", column).unwrap())
         .collect::<Vec<_>>()
@@ -123,7 +123,7 @@ both! {
         let shelf = stocked(shop).await;
         if shop.kind == Kind::Postgres {
             // Index-only scans need the visibility map.
-            let pool = shop.db().reader();
+            let pool = shop.db().fresh();
             pool.execute_unprepared("VACUUM ANALYZE").await.unwrap();
         }
         for field in [SortField::CreatedAt, SortField::Name, SortField::Price] {

@@ -134,7 +134,7 @@ pub async fn pages(
     let mut rows: HashMap<Option<CategoryId>, Vec<Item>> = HashMap::new();
     for shelves in together(ctx, shelves, &listing.filter) {
         if let Some(statement) = statement(ctx, shelves, listing) {
-            for row in ctx.reader().query_all(&statement).await? {
+            for row in ctx.catalog().query_all(&statement).await? {
                 let shelf: Option<CategoryId> = row.try_get_by("shelf")?;
                 rows.entry(shelf).or_default().push(item(&row, listing)?);
             }
@@ -191,7 +191,7 @@ pub async fn counts(
     };
     for shelves in together(ctx, shelves, filter) {
         let statement = sql::count(&scope, shelves, &statuses);
-        for row in ctx.reader().query_all(&statement).await? {
+        for row in ctx.catalog().query_all(&statement).await? {
             let count: i64 = row.try_get_by("count")?;
             counts.insert(row.try_get_by("shelf")?, u64::try_from(count).unwrap_or_default());
         }

@@ -140,7 +140,7 @@ async fn only_currency(context: &Context) -> Result<Currency, ExchangeError> {
         .distinct()
         .order_by_asc(product::Column::Currency)
         .into_tuple()
-        .all(context.reader())
+        .all(context.reports())
         .await?;
     match codes.as_slice() {
         [] => Ok(context.platform.shop.currency),
@@ -217,8 +217,8 @@ async fn page(
     if let Some(after) = after {
         find = find.filter(product::Column::Id.gt(after));
     }
-    let products = find.all(context.reader()).await?;
-    Ok(load::complete(context.reader(), products, false).await?)
+    let products = find.all(context.reports()).await?;
+    Ok(load::complete(context.reports(), products, false).await?)
 }
 
 /// A row for each variant and for each image: the first of both share one, and so on.
