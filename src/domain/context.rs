@@ -14,6 +14,7 @@ use super::permission::Permission;
 use crate::infra::db::Db;
 use crate::infra::gateways::Gateways;
 use crate::infra::password::Passwords;
+use crate::infra::redis::Redis;
 use crate::infra::token::{Holder, Tokens};
 use crate::kernel::actor::{Actor, Origin};
 use crate::kernel::clock::Clock;
@@ -36,6 +37,8 @@ pub struct Platform {
     pub catalog_cache: CatalogCache,
     pub order_events: Feed,
     pub gateways: Gateways,
+    /// What instances share beside the database, where there is any.
+    pub redis: Option<Redis>,
     /// A hint that gateways have told something: whoever deals with it looks by himself now and then.
     pub gateway_events: Notify,
 }
@@ -46,6 +49,8 @@ impl Platform {
     pub fn new(db: Db, clock: Arc<dyn Clock>, config: &Config) -> anyhow::Result<Self> {
         let tokens = Tokens::of_config(&config.token, &config.database, Arc::clone(&clock))?;
         let gateways = Gateways::of_config(config, &clock)?;
+        let redis = config.redis.as_ref();
+        let redis = redis.map(|redis| Redis::new(redis, db.clone())).transpose()?;
         Ok(Self {
             db,
             clock,
@@ -59,6 +64,7 @@ impl Platform {
             catalog_cache: CatalogCache::new(&config.cache),
             order_events: Feed::default(),
             gateways,
+            redis,
             gateway_events: Notify::new(),
         })
     }
