@@ -19,7 +19,7 @@ fn row(name: &str, default: &str, meaning: &str) -> String {
 }
 
 /// What the names of settings begin with.
-const SETTINGS_OF: &[&str] = &["SOUK", "DATABASE", "STRIPE", "PAYPAL", "MPESA"];
+const SETTINGS_OF: &[&str] = &["SOUK", "DATABASE", "REDIS", "STRIPE", "PAYPAL", "MPESA", "OTEL"];
 
 #[test]
 fn the_readme_lists_every_setting_and_no_other() {
