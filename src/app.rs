@@ -7,8 +7,11 @@ use anyhow::Context as _;
 use axum::Router;
 use tokio::net::TcpListener;
 
+use crate::domain::accounts::revocation;
 use crate::domain::accounts::revoke::revoke_demo;
 use crate::domain::context::{Context, Platform};
+use crate::domain::news;
+use crate::domain::orders::feed;
 use crate::graphql::engine::Engine;
 use crate::graphql::schema;
 use crate::http::{self, Lifecycle, Shared};
@@ -110,10 +113,14 @@ impl App {
             .context("cannot read what was revoked")?;
         let closing = self.lifecycle().closing.clone();
         self.lifecycle().tasks.spawn(async move {
-            let following = platform.revocations.follow(&platform.db, &*platform.clock, life);
+            let following =
+                platform
+                    .revocations
+                    .follow(&platform.db, &*platform.clock, life, revocation::EVERY);
             closing.run_until_cancelled(following).await
         });
         self.pass_on_events().await?;
+        self.share().await;
         if self.works {
             self.work_in_background();
         }
@@ -127,6 +134,7 @@ impl App {
     /// The database does not answer at the start, or does not close in order.
     pub async fn work(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         self.pass_on_events().await?;
+        self.share().await;
         self.work_in_background();
         stop.await;
         tracing::info!("stopping");
@@ -151,10 +159,32 @@ impl App {
             .context("cannot read what happened to orders")?;
         let closing = self.lifecycle().closing.clone();
         self.lifecycle().tasks.spawn(async move {
-            let following = platform.order_events.follow(&platform.db, &*platform.clock);
+            let following = platform
+                .order_events
+                .follow(&platform.db, &*platform.clock, feed::EVERY);
             closing.run_until_cancelled(following).await
         });
         Ok(())
+    }
+
+    /// Tells other instances what happens here, and hears them.
+    async fn share(&self) {
+        let platform = Arc::clone(&self.platform);
+        if let Some(redis) = &platform.redis {
+            // Before the first request, which should not find out whether there is one.
+            redis.look().await;
+        }
+        let closing = self.lifecycle().closing.clone();
+        self.lifecycle().tasks.spawn(async move {
+            let Platform { redis, news, .. } = &*platform;
+            let watching = async {
+                if let Some(redis) = redis {
+                    redis.watch().await;
+                }
+            };
+            let sharing = async { tokio::join!(watching, news.pass_on(), news::listen(&platform)) };
+            closing.run_until_cancelled(sharing).await
+        });
     }
 
     fn work_in_background(&self) {
@@ -164,6 +194,8 @@ impl App {
 
     async fn close(self) -> anyhow::Result<()> {
         let db = self.platform.db.clone();
+        // What the last requests did.
+        self.platform.news.flush().await;
         db.close().await.context("the database did not close in order")
     }
 }

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::accounts::revocation::Revocations;
 use super::catalog::cache::CatalogCache;
+use super::news::NewsBus;
 use super::orders::feed::Feed;
 use super::permission::Permission;
 use crate::infra::db::Db;
@@ -39,6 +40,8 @@ pub struct Platform {
     pub gateways: Gateways,
     /// What instances share beside the database, where there is any.
     pub redis: Option<Redis>,
+    /// What this instance tells the others.
+    pub news: NewsBus,
     /// A hint that gateways have told something: whoever deals with it looks by himself now and then.
     pub gateway_events: Notify,
 }
@@ -51,6 +54,7 @@ impl Platform {
         let gateways = Gateways::of_config(config, &clock)?;
         let redis = config.redis.as_ref();
         let redis = redis.map(|redis| Redis::new(redis, db.clone())).transpose()?;
+        let news = NewsBus::new(redis.as_ref());
         Ok(Self {
             db,
             clock,
@@ -60,11 +64,12 @@ impl Platform {
             orders: config.orders.clone(),
             passwords: Passwords::new(&config.password)?,
             tokens,
-            revocations: Revocations::default(),
-            catalog_cache: CatalogCache::new(&config.cache),
-            order_events: Feed::default(),
+            revocations: Revocations::new(news.clone()),
+            catalog_cache: CatalogCache::new(&config.cache, news.clone()),
+            order_events: Feed::new(news.clone()),
             gateways,
             redis,
+            news,
             gateway_events: Notify::new(),
         })
     }

@@ -37,6 +37,11 @@ pub(super) async fn ready(State(shared): SharedState) -> Response {
         // Nobody has begun to serve yet.
         None => "off",
     };
+    let redis = match &shared.platform().redis {
+        Some(redis) if redis.is_up() => "ok",
+        Some(_) => "down",
+        None => "off",
+    };
     let stopping = shared.lifecycle.stopping.is_cancelled();
     let ready = database == "ok" && migrations == "ok" && events != "behind" && !stopping;
     let status = if ready {
@@ -45,14 +50,14 @@ pub(super) async fn ready(State(shared): SharedState) -> Response {
         StatusCode::SERVICE_UNAVAILABLE
     };
     let word = match (ready, stopping) {
+        // It goes on by itself, which no load balancer could better.
+        (true, _) if redis == "down" => "degraded",
         (true, _) => "ok",
         (false, true) => "stopping",
         (false, false) => "not ready",
     };
-    report(
-        status,
-        json!({"status": word, "checks": {"database": database, "migrations": migrations, "events": events}}),
-    )
+    let checks = json!({"database": database, "migrations": migrations, "events": events, "redis": redis});
+    report(status, json!({"status": word, "checks": checks}))
 }
 
 fn report(status: StatusCode, body: Value) -> Response {

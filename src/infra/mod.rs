@@ -1,5 +1,6 @@
 //! Tools without business nouns. Only here does the code know which database it is on.
 
+pub mod bus;
 pub mod cache;
 pub mod db;
 pub mod fulltext;

@@ -7,6 +7,8 @@
 //! The crate's own manager of connections is not used. While it connects it lets every command wait, and a connection that
 //! is open but dead it does not notice.
 
+mod subscription;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +28,8 @@ use crate::entity::installation;
 use crate::infra::db::Db;
 use crate::kernel::clock::jittered;
 use crate::kernel::config::RedisConfig;
+
+pub use subscription::{Heard, Subscription};
 
 /// How long one request waits for Redis: in the same data centre it answers within a millisecond.
 const PATIENCE: Duration = Duration::from_millis(250);
