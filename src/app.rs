@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
@@ -21,6 +22,9 @@ use crate::kernel::actor::{Actor, Origin};
 use crate::kernel::clock::{Clock, SystemClock};
 use crate::kernel::config::Config;
 use crate::worker;
+
+/// How long others may take to be told that this instance is gone: they notice it by themselves.
+const LEAVING: Duration = Duration::from_secs(1);
 
 /// Everything that runs: on a database whose schema it knows.
 #[derive(Debug)]
@@ -120,7 +124,7 @@ impl App {
             closing.run_until_cancelled(following).await
         });
         self.pass_on_events().await?;
-        self.share().await;
+        self.share(true).await;
         if self.works {
             self.work_in_background();
         }
@@ -134,7 +138,7 @@ impl App {
     /// The database does not answer at the start, or does not close in order.
     pub async fn work(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         self.pass_on_events().await?;
-        self.share().await;
+        self.share(false).await;
         self.work_in_background();
         stop.await;
         tracing::info!("stopping");
@@ -168,7 +172,7 @@ impl App {
     }
 
     /// Tells other instances what happens here, and hears them.
-    async fn share(&self) {
+    async fn share(&self, serves: bool) {
         let platform = Arc::clone(&self.platform);
         if let Some(redis) = &platform.redis {
             // Before the first request, which should not find out whether there is one.
@@ -176,13 +180,19 @@ impl App {
         }
         let closing = self.lifecycle().closing.clone();
         self.lifecycle().tasks.spawn(async move {
-            let Platform { redis, news, .. } = &*platform;
+            let Platform {
+                redis,
+                news,
+                instances,
+                ..
+            } = &*platform;
             let watching = async {
                 if let Some(redis) = redis {
                     redis.watch().await;
                 }
             };
-            let sharing = async { tokio::join!(watching, news.pass_on(), news::listen(&platform)) };
+            let beating = instances.follow(&platform.db, &*platform.clock, serves);
+            let sharing = async { tokio::join!(watching, news.pass_on(), news::listen(&platform), beating) };
             closing.run_until_cancelled(sharing).await
         });
     }
@@ -196,6 +206,10 @@ impl App {
         let db = self.platform.db.clone();
         // What the last requests did.
         self.platform.news.flush().await;
+        let leaving = tokio::time::timeout(LEAVING, self.platform.instances.leave(&db));
+        if !matches!(leaving.await, Ok(Ok(()))) {
+            tracing::debug!("others will notice by themselves that this instance is gone");
+        }
         db.close().await.context("the database did not close in order")
     }
 }

@@ -21,6 +21,8 @@ impl MigrationTrait for Migration {
             .table("instance")
             .col(uuid("id").primary_key())
             .col(text("version"))
+            // Whether it answers requests; else it only works.
+            .col(boolean("serves"))
             // Whether it is told where the Redis is that instances share.
             .col(boolean("shares"))
             .col(timestamp_with_time_zone("started_at"))

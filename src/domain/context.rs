@@ -14,6 +14,7 @@ use super::orders::feed::Feed;
 use super::permission::Permission;
 use crate::infra::db::Db;
 use crate::infra::gateways::Gateways;
+use crate::infra::instances::Instances;
 use crate::infra::password::Passwords;
 use crate::infra::redis::Redis;
 use crate::infra::token::{Holder, Tokens};
@@ -42,6 +43,7 @@ pub struct Platform {
     pub redis: Option<Redis>,
     /// What this instance tells the others.
     pub news: NewsBus,
+    pub instances: Instances,
     /// A hint that gateways have told something: whoever deals with it looks by himself now and then.
     pub gateway_events: Notify,
 }
@@ -68,6 +70,7 @@ impl Platform {
             catalog_cache: CatalogCache::new(&config.cache, news.clone()),
             order_events: Feed::new(news.clone()),
             gateways,
+            instances: Instances::new(redis.is_some()),
             redis,
             news,
             gateway_events: Notify::new(),

@@ -8,6 +8,8 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub version: String,
+    /// Whether it answers requests; else it only works.
+    pub serves: bool,
     /// Whether it is told where the Redis is that instances share.
     pub shares: bool,
     pub started_at: DateTimeUtc,

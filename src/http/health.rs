@@ -57,7 +57,11 @@ pub(super) async fn ready(State(shared): SharedState) -> Response {
         (false, false) => "not ready",
     };
     let checks = json!({"database": database, "migrations": migrations, "events": events, "redis": redis});
-    report(status, json!({"status": word, "checks": checks}))
+    let instances = shared.platform().instances.count(shared.platform().clock.now());
+    report(
+        status,
+        json!({"status": word, "checks": checks, "instances": instances}),
+    )
 }
 
 fn report(status: StatusCode, body: Value) -> Response {

@@ -6,6 +6,7 @@ pub mod db;
 pub mod fulltext;
 pub mod gateways;
 pub mod idempotency;
+pub mod instances;
 pub mod password;
 pub mod redis;
 pub mod secret;

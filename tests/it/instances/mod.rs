@@ -2,6 +2,7 @@
 
 mod bounds;
 mod outage;
+mod presence;
 mod told;
 
 use std::future::Future;
