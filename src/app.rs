@@ -2,13 +2,17 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
 use tokio::net::TcpListener;
 
+use crate::domain::accounts::revocation;
 use crate::domain::accounts::revoke::revoke_demo;
 use crate::domain::context::{Context, Platform};
+use crate::domain::news;
+use crate::domain::orders::feed;
 use crate::graphql::engine::Engine;
 use crate::graphql::schema;
 use crate::http::tls::Tls;
@@ -20,6 +24,9 @@ use crate::kernel::actor::{Actor, Origin};
 use crate::kernel::clock::{Clock, SystemClock};
 use crate::kernel::config::Config;
 use crate::worker;
+
+/// How long others may take to be told that this instance is gone: they notice it by themselves.
+const LEAVING: Duration = Duration::from_secs(1);
 
 /// Everything that runs: on a database whose schema it knows.
 #[derive(Debug)]
@@ -120,11 +127,15 @@ impl App {
             .context("cannot read what was revoked")?;
         let closing = self.lifecycle().closing.clone();
         self.lifecycle().tasks.spawn(async move {
-            let following = platform.revocations.follow(&platform.db, &*platform.clock, life);
+            let following =
+                platform
+                    .revocations
+                    .follow(&platform.db, &*platform.clock, life, revocation::EVERY);
             closing.run_until_cancelled(following).await
         });
         self.watch_replica().await;
         self.pass_on_events().await?;
+        self.share(true).await;
         if self.works {
             self.work_in_background();
         }
@@ -138,6 +149,7 @@ impl App {
     /// The database does not answer at the start, or does not close in order.
     pub async fn work(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         self.pass_on_events().await?;
+        self.share(false).await;
         self.work_in_background();
         stop.await;
         tracing::info!("stopping");
@@ -165,7 +177,9 @@ impl App {
         let upkeep = async move { counting.run_until_cancelled(metric::upkeep()).await };
         self.lifecycle().tasks.spawn(upkeep);
         self.lifecycle().tasks.spawn(async move {
-            let following = platform.order_events.follow(&platform.db, &*platform.clock);
+            let following = platform
+                .order_events
+                .follow(&platform.db, &*platform.clock, feed::EVERY);
             closing.run_until_cancelled(following).await
         });
         Ok(())
@@ -195,6 +209,32 @@ impl App {
             .spawn(async move { closing.run_until_cancelled(platform.db.watch_replica()).await });
     }
 
+    /// Tells other instances what happens here, and hears them.
+    async fn share(&self, serves: bool) {
+        let platform = Arc::clone(&self.platform);
+        if let Some(redis) = &platform.redis {
+            // Before the first request, which should not find out whether there is one.
+            redis.look().await;
+        }
+        let closing = self.lifecycle().closing.clone();
+        self.lifecycle().tasks.spawn(async move {
+            let Platform {
+                redis,
+                news,
+                instances,
+                ..
+            } = &*platform;
+            let watching = async {
+                if let Some(redis) = redis {
+                    redis.watch().await;
+                }
+            };
+            let beating = instances.follow(&platform.db, &*platform.clock, serves);
+            let sharing = async { tokio::join!(watching, news.pass_on(), news::listen(&platform), beating) };
+            closing.run_until_cancelled(sharing).await
+        });
+    }
+
     fn work_in_background(&self) {
         let Lifecycle { closing, tasks, .. } = self.lifecycle();
         tasks.spawn(worker::run(Arc::clone(&self.platform), closing.clone()));
@@ -202,6 +242,12 @@ impl App {
 
     async fn close(self) -> anyhow::Result<()> {
         let db = self.platform.db.clone();
+        // What the last requests did.
+        self.platform.news.flush().await;
+        let leaving = tokio::time::timeout(LEAVING, self.platform.instances.leave(&db));
+        if !matches!(leaving.await, Ok(Ok(()))) {
+            tracing::debug!("others will notice by themselves that this instance is gone");
+        }
         db.close().await.context("the database did not close in order")
     }
 }

@@ -105,6 +105,7 @@ pub(super) async fn run(args: UserArgs, config: Config) -> anyhow::Result<ExitCo
         UserCommand::SetRole { email, role } => set_role(&ctx, &email, role.into()).await,
         UserCommand::Token { role, ttl } => token(&ctx, role.into(), ttl).await,
     };
+    ctx.platform.news.flush().await;
     let closed = ctx.db().clone().close().await;
     done?;
     closed.context("the database did not close in order")?;

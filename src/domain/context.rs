@@ -10,11 +10,14 @@ use url::Url;
 
 use super::accounts::revocation::Revocations;
 use super::catalog::cache::CatalogCache;
+use super::news::NewsBus;
 use super::orders::feed::Feed;
 use super::permission::Permission;
 use crate::infra::db::{Db, Reader};
 use crate::infra::gateways::Gateways;
+use crate::infra::instances::Instances;
 use crate::infra::password::Passwords;
+use crate::infra::redis::Redis;
 use crate::infra::token::{Holder, Tokens};
 use crate::kernel::actor::{Actor, Origin};
 use crate::kernel::clock::Clock;
@@ -39,6 +42,11 @@ pub struct Platform {
     pub catalog_cache: CatalogCache,
     pub order_events: Feed,
     pub gateways: Gateways,
+    /// What instances share beside the database, where there is any.
+    pub redis: Option<Redis>,
+    /// What this instance tells the others.
+    pub news: NewsBus,
+    pub instances: Instances,
     /// A hint that gateways have told something: whoever deals with it looks by himself now and then.
     pub gateway_events: Notify,
 }
@@ -49,6 +57,9 @@ impl Platform {
     pub fn new(db: Db, clock: Arc<dyn Clock>, config: &Config) -> anyhow::Result<Self> {
         let tokens = Tokens::of_config(&config.token, &config.database, Arc::clone(&clock))?;
         let gateways = Gateways::of_config(config, &clock)?;
+        let redis = config.redis.as_ref();
+        let redis = redis.map(|redis| Redis::new(redis, db.clone())).transpose()?;
+        let news = NewsBus::new(redis.as_ref());
         Ok(Self {
             db,
             clock,
@@ -59,10 +70,13 @@ impl Platform {
             slow: config.log.slow,
             passwords: Passwords::new(&config.password)?,
             tokens,
-            revocations: Revocations::default(),
-            catalog_cache: CatalogCache::new(&config.cache),
-            order_events: Feed::default(),
+            revocations: Revocations::new(news.clone()),
+            catalog_cache: CatalogCache::new(&config.cache, news.clone()),
+            order_events: Feed::new(news.clone()),
             gateways,
+            instances: Instances::new(redis.is_some()),
+            redis,
+            news,
             gateway_events: Notify::new(),
         })
     }

@@ -15,6 +15,7 @@ pub mod context;
 pub mod exchange;
 pub mod inventory;
 pub mod ledger;
+pub mod news;
 pub mod orders;
 pub mod payments;
 pub mod permission;

@@ -44,6 +44,11 @@ pub(super) async fn ready(State(shared): SharedState) -> Response {
         Standing::Ok => "ok",
         Standing::LeftOut => "left out",
     };
+    let redis = match &shared.platform().redis {
+        Some(redis) if redis.is_up() => "ok",
+        Some(_) => "down",
+        None => "off",
+    };
     let stopping = shared.lifecycle.stopping.is_cancelled();
     let ready = database == "ok" && migrations == "ok" && events != "behind" && !stopping;
     let status = if ready {
@@ -52,14 +57,17 @@ pub(super) async fn ready(State(shared): SharedState) -> Response {
         StatusCode::SERVICE_UNAVAILABLE
     };
     let word = match (ready, stopping) {
-        (true, _) if replica == "left out" => "degraded",
+        // It goes on by itself, which no load balancer could better.
+        (true, _) if replica == "left out" || redis == "down" => "degraded",
         (true, _) => "ok",
         (false, true) => "stopping",
         (false, false) => "not ready",
     };
+    let checks = json!({"database": database, "migrations": migrations, "events": events, "replica": replica, "redis": redis});
+    let instances = shared.platform().instances.count(shared.platform().clock.now());
     report(
         status,
-        json!({"status": word, "checks": {"database": database, "migrations": migrations, "events": events, "replica": replica}}),
+        json!({"status": word, "checks": checks, "instances": instances}),
     )
 }
 

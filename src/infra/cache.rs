@@ -223,6 +223,16 @@ where
         }
     }
 
+    /// The same for all keys at once.
+    pub fn drop_all(&self) {
+        for bucket in &self.generations {
+            bucket.fetch_add(1, Ordering::SeqCst);
+        }
+        if let Some(entries) = &self.entries {
+            entries.invalidate_all();
+        }
+    }
+
     pub fn counts(&self) -> CacheCounts {
         CacheCounts {
             hits: self.hits.load(Ordering::Relaxed),
@@ -321,6 +331,21 @@ mod tests {
         written.notify_one();
         slow.await.unwrap();
         assert_eq!(get(&cache, 2).await, Some(Price(2)));
+    }
+
+    #[tokio::test]
+    async fn everything_is_forgotten_at_once_and_a_fill_that_began_before_is_not_kept() {
+        let cache = cache();
+        assert_eq!(get(&cache, 1).await, Some(Price(1)));
+        cache.drop_all();
+        assert_eq!(get(&cache, 2).await, Some(Price(2)));
+        let overtaken = |keys: Vec<&'static str>| {
+            cache.drop_all();
+            async move { Ok::<_, Infallible>(keys.into_iter().map(|key| (key, Price(2))).collect()) }
+        };
+        cache.drop_all();
+        cache.get_many(&["mug"], overtaken).await.unwrap();
+        assert_eq!(get(&cache, 3).await, Some(Price(3)));
     }
 
     #[tokio::test]

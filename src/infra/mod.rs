@@ -1,12 +1,15 @@
 //! Tools without business nouns. Only here does the code know which database it is on.
 
+pub mod bus;
 pub mod cache;
 pub mod db;
 pub mod fulltext;
 pub mod gateways;
 pub mod idempotency;
+pub mod instances;
 pub mod metric;
 pub mod password;
+pub mod redis;
 pub mod secret;
 pub mod telemetry;
 pub mod token;

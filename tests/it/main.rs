@@ -31,6 +31,7 @@ mod gateways;
 mod harness;
 mod house;
 mod http;
+mod instances;
 mod inventory;
 mod ledger;
 mod light;

@@ -2,7 +2,8 @@
 //!
 //! An access token is not looked up, so each process keeps in memory what has ended during the life of such a token: a
 //! few rows, read once before it serves. What this process ends it adds itself, at once, after the commit; what
-//! others end it reads from the tables every few seconds. Forgotten is what is older than any token.
+//! others end it reads from the tables every few seconds, and when one of them says that there is news. Forgotten is what is
+//! older than any token.
 //!
 //! What must hold, and why it does:
 //!
@@ -20,8 +21,9 @@ use std::time::Duration as StdDuration;
 
 use chrono::{DateTime, Duration, Utc};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
+use crate::domain::news::{News, NewsBus};
 use crate::entity::user_account::UserRole;
 use crate::entity::{session, user_account};
 use crate::infra::db::Db;
@@ -35,7 +37,10 @@ use crate::kernel::id::{SessionId, UserId};
 const OVERLAP: Duration = Duration::seconds(60);
 
 /// How often the tables are read. Instances that were started together do not stay in step.
-const EVERY: StdDuration = StdDuration::from_secs(2);
+pub const EVERY: StdDuration = StdDuration::from_secs(2);
+
+/// How long a hint is left to itself, so that those of one burst are one reading.
+const BURST: StdDuration = StdDuration::from_millis(5);
 
 /// A reading that takes longer has failed: it is a handful of rows.
 const PATIENCE: StdDuration = StdDuration::from_secs(10);
@@ -68,19 +73,13 @@ struct Found {
 }
 
 /// The revocations of the last while.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Revocations {
     ended: RwLock<Ended>,
     changed: watch::Sender<()>,
-}
-
-impl Default for Revocations {
-    fn default() -> Self {
-        Self {
-            ended: RwLock::default(),
-            changed: watch::Sender::new(()),
-        }
-    }
+    /// Told when others say that they have ended something.
+    woken: Notify,
+    news: NewsBus,
 }
 
 impl Ended {
@@ -111,6 +110,14 @@ impl Ended {
 }
 
 impl Revocations {
+    /// What this process ends the others are told by `news`.
+    pub fn new(news: NewsBus) -> Self {
+        Self {
+            news,
+            ..Self::default()
+        }
+    }
+
     /// Whether a token that says this still counts.
     pub fn admits(&self, holder: &Holder) -> bool {
         let ended = self.ended.read().unwrap_or_else(PoisonError::into_inner);
@@ -125,7 +132,7 @@ impl Revocations {
 
     /// These sessions have ended. Call it after the commit that says so, and before the answer.
     pub fn end(&self, sessions: &[SessionId], now: DateTime<Utc>) {
-        self.update(|ended| {
+        self.update_and_tell(|ended| {
             let news = sessions.iter().map(|session| ended.end(*session, now));
             news.fold(false, |news, one| news | one)
         });
@@ -133,21 +140,33 @@ impl Revocations {
 
     /// This account has another role. Call it after the commit that says so, and before the answer.
     pub fn role_changed(&self, user: UserId, role: Role, now: DateTime<Utc>) {
-        self.update(|ended| {
+        self.update_and_tell(|ended| {
             ended.own += 1;
             let own = ended.own;
             ended.change(user, RoleChange { role, at: now, own })
         });
     }
 
+    /// Others have ended something: read now rather than at the next turn.
+    pub fn wake(&self) {
+        self.woken.notify_one();
+    }
+
+    fn update_and_tell(&self, update: impl FnOnce(&mut Ended) -> bool) {
+        if self.update(update) {
+            self.news.tell(|| News::Revoked);
+        }
+    }
+
     /// Tells those who wait when there was news.
-    fn update(&self, update: impl FnOnce(&mut Ended) -> bool) {
+    fn update(&self, update: impl FnOnce(&mut Ended) -> bool) -> bool {
         let mut ended = self.ended.write().unwrap_or_else(PoisonError::into_inner);
         let news = update(&mut ended);
         drop(ended);
         if news {
             self.changed.send_replace(());
         }
+        news
     }
 
     /// Reads what other processes have ended, and forgets what is older than `life`, the longest that a token lives.
@@ -178,11 +197,19 @@ impl Revocations {
         Ok(())
     }
 
-    /// Reads again and again, until it is dropped.
-    pub async fn follow(&self, db: &Db, clock: &dyn Clock, life: StdDuration) {
+    /// Reads again and again, until it is dropped: so often, and when it is woken.
+    pub async fn follow(&self, db: &Db, clock: &dyn Clock, life: StdDuration, every: StdDuration) {
         let mut failing = false;
         loop {
-            tokio::time::sleep(jittered(EVERY)).await;
+            if failing {
+                // Hints cannot hurry a database that does not answer.
+                tokio::time::sleep(jittered(every)).await;
+            } else if tokio::time::timeout(jittered(every), self.woken.notified())
+                .await
+                .is_ok()
+            {
+                tokio::time::sleep(BURST).await;
+            }
             let read = tokio::time::timeout(PATIENCE, self.read(db, clock.now(), life));
             let problem = match read.await {
                 Ok(Ok(())) => None,

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::news::{News, NewsBus};
 use crate::entity::{category, product, product_image, product_option, product_variant};
 use crate::infra::cache::{Cache, CacheCounts, Weigh};
 use crate::kernel::config::CacheConfig;
@@ -24,10 +25,11 @@ pub struct CatalogCache {
     pub options: Cache<ProductId, Options>,
     pub tags: Cache<ProductId, Tags>,
     pub categories: Cache<CategoryId, Arc<category::Model>>,
+    news: NewsBus,
 }
 
 impl CatalogCache {
-    pub fn new(config: &CacheConfig) -> Self {
+    pub fn new(config: &CacheConfig, news: NewsBus) -> Self {
         // Variants and products take most of the room; what is not used is not allocated.
         let part = |percent: u64| config.bytes / 100 * percent;
         let ttl = config.time_to_live;
@@ -39,11 +41,22 @@ impl CatalogCache {
             options: Cache::new(part(4), ttl),
             tags: Cache::new(part(5), ttl),
             categories: Cache::new(part(4), ttl),
+            news,
         }
     }
 
-    /// Forgets everything of a product. Call it after the commit that changed it, and before the answer.
+    /// Forgets everything of a product, here and in other instances. Call it after the commit that changed it, and before
+    /// the answer.
     pub async fn forget_product(&self, id: ProductId, slugs: &[&str]) {
+        self.news.tell(|| News::Product {
+            id: id.0,
+            slugs: slugs.iter().map(|slug| (*slug).to_owned()).collect(),
+        });
+        self.drop_product(id, slugs).await;
+    }
+
+    /// Forgets what another instance has changed.
+    pub async fn drop_product(&self, id: ProductId, slugs: &[&str]) {
         self.products.drop_key(&id).await;
         self.variants.drop_key(&id).await;
         self.images.drop_key(&id).await;
@@ -52,6 +65,17 @@ impl CatalogCache {
         for slug in slugs {
             self.product_slugs.drop_key(&(*slug).to_owned()).await;
         }
+    }
+
+    /// Forgets everything: what others have changed is not known.
+    pub fn drop_all(&self) {
+        self.products.drop_all();
+        self.product_slugs.drop_all();
+        self.variants.drop_all();
+        self.images.drop_all();
+        self.options.drop_all();
+        self.tags.drop_all();
+        self.categories.drop_all();
     }
 
     /// Hits and misses, by the name of the cache.

@@ -17,6 +17,7 @@ use super::hand::{Case, transaction_of};
 use super::look::take_in;
 use super::operation::LEASE;
 use crate::domain::context::Context;
+use crate::domain::news::News;
 use crate::domain::orders::change::commit;
 use crate::entity::gateway_event::{self, Column, Entity, GatewayEventStatus};
 use crate::entity::order_event::OrderEventType;
@@ -81,6 +82,7 @@ pub async fn receive(ctx: &Context, name: PaymentGatewayName, message: &Message)
         .await?;
     txn.commit().await?;
     ctx.platform.gateway_events.notify_one();
+    ctx.platform.news.tell(|| News::GatewayEvents);
     Ok(Received::Stored(gateway.acknowledgement()))
 }
 

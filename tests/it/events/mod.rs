@@ -39,7 +39,7 @@ fn system(platform: &Arc<Platform>) -> Context {
 }
 
 /// An order of nothing, to which nothing has happened yet: of somebody with an account, or of a guest.
-async fn place(platform: &Arc<Platform>, owner: Option<&str>) -> OrderId {
+pub(crate) async fn place(platform: &Arc<Platform>, owner: Option<&str>) -> OrderId {
     let ctx = system(platform);
     let row = draft(&ctx, owner);
     let id = row.id;
@@ -104,12 +104,12 @@ async fn write(platform: &Arc<Platform>, order: OrderId, count: usize) -> Databa
     txn
 }
 
-fn message(order: OrderId, seq: i32) -> String {
+pub(crate) fn message(order: OrderId, seq: i32) -> String {
     format!("{order} {seq}")
 }
 
 /// As the shop does it: those who wait in this process are woken.
-async fn happen(platform: &Arc<Platform>, order: OrderId, count: usize) {
+pub(crate) async fn happen(platform: &Arc<Platform>, order: OrderId, count: usize) {
     let txn = write(platform, order, count).await;
     change::commit(&system(platform), txn).await.unwrap();
 }

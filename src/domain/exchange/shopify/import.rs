@@ -244,6 +244,8 @@ impl Run<'_> {
                 .forget_product(id, &[&slug])
                 .await;
         }
+        // Nobody else does: an import is a process of its own.
+        self.context.platform.news.flush().await;
         Ok(outcome)
     }
 }

@@ -9,8 +9,8 @@
 //!    of those who wait: no task and no statement for each of them.
 //! 3. **`subscribe`** is one of those who wait: what it missed comes from the table, then what the hub has.
 //!
-//! Wake-ups come from commits of this process and, on PostgreSQL, from others. They are only hints: the tail also looks by
-//! itself every few seconds. A third source of hints would call [`Feed::wake`] too.
+//! Wake-ups come from commits of this process and, on PostgreSQL or with Redis, from others. They are only hints: the tail also
+//! looks by itself every few seconds.
 
 mod cursor;
 mod hub;
@@ -29,6 +29,7 @@ use tokio::time::Instant;
 
 use self::hub::Hub;
 use self::tail::Tail;
+use crate::domain::news::NewsBus;
 use crate::entity::{order_event, shop_order};
 use crate::infra::db::Db;
 use crate::kernel::clock::{Clock, jittered};
@@ -39,7 +40,7 @@ use crate::kernel::id::{OrderId, UserId};
 const HINT: &str = "souk_order_events";
 
 /// How often the tables are looked at without any hint.
-const EVERY: Duration = Duration::from_secs(2);
+pub const EVERY: Duration = Duration::from_secs(2);
 
 /// How long a hint is left to itself, so that those of one burst are one pass.
 const BURST: Duration = Duration::from_millis(5);
@@ -73,9 +74,18 @@ pub struct Feed {
     hub: Hub,
     /// When the last pass of the follower succeeded; None while nobody follows.
     followed_at: Mutex<Option<Instant>>,
+    news: NewsBus,
 }
 
 impl Feed {
+    /// What this process gives a place the others are told by `news`, too.
+    pub fn new(news: NewsBus) -> Self {
+        Self {
+            news,
+            ..Self::default()
+        }
+    }
+
     /// Something was committed: look now rather than at the next turn.
     pub fn wake(&self) {
         self.woken.notify_one();
@@ -93,7 +103,7 @@ impl Feed {
             return outcome.clone();
         }
         let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
-        let outcome = tail.pass(db, clock, &self.hub).await;
+        let outcome = tail.pass(db, clock, &self.hub, &self.news).await;
         tail.outcome = Some((number, outcome.clone()));
         outcome
     }
@@ -104,10 +114,10 @@ impl Feed {
         at.map(|at| at.elapsed())
     }
 
-    /// Passes events on again and again, until it is dropped.
-    pub async fn follow(&self, db: &Db, clock: &dyn Clock) {
+    /// Passes events on again and again, until it is dropped: so often, and when it is woken.
+    pub async fn follow(&self, db: &Db, clock: &dyn Clock, every: Duration) {
         self.succeeded();
-        tokio::join!(self.listen(db), self.pass_on(db, clock));
+        tokio::join!(self.listen(db), self.pass_on(db, clock, every));
     }
 
     /// How many subscriptions wait for events in this process.
@@ -120,7 +130,7 @@ impl Feed {
         *at = Some(Instant::now());
     }
 
-    async fn pass_on(&self, db: &Db, clock: &dyn Clock) {
+    async fn pass_on(&self, db: &Db, clock: &dyn Clock, every: Duration) {
         let mut failing = false;
         loop {
             let pass = tokio::time::timeout(PATIENCE, self.catch_up(db, clock));
@@ -141,8 +151,8 @@ impl Feed {
             failing = outcome.is_err();
             if failing {
                 // Hints cannot hurry a database that does not answer.
-                tokio::time::sleep(jittered(EVERY)).await;
-            } else if tokio::time::timeout(jittered(EVERY), self.woken.notified())
+                tokio::time::sleep(jittered(every)).await;
+            } else if tokio::time::timeout(jittered(every), self.woken.notified())
                 .await
                 .is_ok()
             {

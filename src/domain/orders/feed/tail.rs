@@ -2,6 +2,7 @@
 
 use super::hub::Hub;
 use super::{HINT, Whose, read, sequence};
+use crate::domain::news::{News, NewsBus};
 use crate::infra::db::Db;
 use crate::infra::metric::{EVENT_LAG, EVENT_POSITION};
 use crate::kernel::clock::Clock;
@@ -18,7 +19,7 @@ pub(super) struct Tail {
 
 impl Tail {
     /// Gives places to what is new, and passes on what has one. Where it is cut off, the next pass goes on.
-    pub(super) async fn pass(&mut self, db: &Db, clock: &dyn Clock, hub: &Hub) -> Result<()> {
+    pub(super) async fn pass(&mut self, db: &Db, clock: &dyn Clock, hub: &Hub, news: &NewsBus) -> Result<()> {
         let head = read::head(db).await?;
         // Nobody waits yet: what was before is for those who ask for it.
         let mut position = *self.position.get_or_insert_with(|| {
@@ -26,6 +27,7 @@ impl Tail {
             head.position
         });
         if head.more && sequence::give_places(db).await? > 0 {
+            news.tell(|| News::OrderEvents);
             // The hint is only a hint, and those who wait here are served without it.
             if let Err(error) = db.notify(HINT).await {
                 tracing::warn!(error = %error, "other processes are not told of new order events: they come seconds later");

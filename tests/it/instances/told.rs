@@ -1,0 +1,98 @@
+//! What one instance does, another knows at once.
+
+use std::time::Instant;
+
+use futures_util::StreamExt as _;
+use souk::domain::news::News;
+use souk::domain::orders::feed::subscribe::of_shop;
+
+use super::*;
+use crate::events::{happen, message, place};
+use crate::support::{Kind, TestDatabase};
+
+both! {
+    async fn a_price_that_one_changes_is_what_the_other_shows(shop: &Shop) {
+        let Some(pair) = Pair::of(shop).await else { return };
+        let (id, variant) = mug(&pair.one).await;
+        for new in ["6.00", "7.00", "8.00"] {
+            price(&pair.other, &id).await;
+            let query = format!("{{ product(by: {{id: \"{id}\"}}) {{ variants {{ price {{ amount }} }} }} }}");
+            assert_eq!(pair.other.statements(As::Anonymous, &query, json!({})).await, 0, "it is cached");
+            let begun = Instant::now();
+            set_price(&pair.one, &variant, new).await;
+            until("the other shows the new price", || async { price(&pair.other, &id).await == new }).await;
+            assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        }
+        pair.close().await;
+    }
+
+    async fn who_signs_out_at_one_is_refused_by_the_other(shop: &Shop) {
+        let Some(pair) = Pair::of(shop).await else { return };
+        let document = "mutation($input: AccountRegisterInput!) { accountRegister(input: $input) { tokens { accessToken } userErrors { code } } }";
+        let input = json!({"email": "ann@example.com", "password": "tunnel-7-marmalade", "name": "Ann"});
+        let data = pair.one.data(As::Anonymous, document, json!({ "input": input })).await;
+        let token = data["accountRegister"]["tokens"]["accessToken"].as_str().unwrap().to_owned();
+        let mine = "{ me { name } }";
+        let answer = pair.other.graphql_with(Some(&token), mine, json!({})).await;
+        assert_eq!(answer["data"]["me"]["name"], "Ann", "{answer}");
+        let revoke = "mutation { sessionRevokeAll { revokedCount } }";
+        let answer = pair.one.graphql_with(Some(&token), revoke, json!({})).await;
+        assert_eq!(answer["data"]["sessionRevokeAll"]["revokedCount"], 1, "{answer}");
+        until("the other refuses the token", || async {
+            let answer = pair.other.graphql_with(Some(&token), mine, json!({})).await;
+            answer["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+        })
+        .await;
+        pair.close().await;
+    }
+
+    async fn what_a_gateway_told_one_wakes_the_other(shop: &Shop) {
+        let Some(pair) = Pair::of(shop).await else { return };
+        let woken = pair.other.platform.gateway_events.notified();
+        pair.one.platform.news.tell(|| News::GatewayEvents);
+        tokio::time::timeout(Duration::from_secs(30), woken).await.unwrap();
+        pair.close().await;
+    }
+
+    async fn nothing_is_waited_for_before_the_answer(shop: &Shop) {
+        let Some(redis) = RedisServer::new() else { return };
+        let url = redis.url();
+        let quiet = shop.beside(&[("REDIS_URL", &url)]).await;
+        // Nobody passes on what it has to say.
+        let (id, variant) = mug(&quiet).await;
+        set_price(&quiet, &variant, "6.00").await;
+        assert_eq!(price(&quiet, &id).await, "6.00");
+        assert!(!quiet.platform.redis.as_ref().unwrap().is_up(), "nobody has asked it anything");
+        assert!(quiet.platform.news.flush().await);
+        assert!(quiet.platform.redis.as_ref().unwrap().is_up());
+        quiet.close().await;
+    }
+}
+
+/// On PostgreSQL its own NOTIFY would explain it as well.
+#[tokio::test]
+async fn events_that_one_writes_are_told_by_the_other() {
+    let database = TestDatabase::new(Kind::Sqlite).await.unwrap();
+    let shop = Shop::open(&database, &[]).await;
+    let Some(pair) = Pair::of(&shop).await else { return };
+    let order = place(&pair.one.platform, None).await;
+    let (one, other) = (&pair.one.platform, &pair.other.platform);
+    other
+        .order_events
+        .catch_up(&other.db, &*other.clock)
+        .await
+        .unwrap();
+    let mut events = std::pin::pin!(of_shop(&pair.other.system(), None).await.unwrap());
+    for seq in 1..=3 {
+        happen(one, order, 1).await;
+        let event = tokio::time::timeout(Duration::from_secs(30), events.next()).await;
+        assert_eq!(
+            event.unwrap().unwrap().unwrap().event.message,
+            message(order, seq)
+        );
+    }
+    drop(events);
+    pair.close().await;
+    shop.close().await;
+    database.drop().await;
+}
