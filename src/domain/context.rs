@@ -14,6 +14,7 @@ use super::permission::Permission;
 use crate::infra::db::Db;
 use crate::infra::gateways::Gateways;
 use crate::infra::password::Passwords;
+use crate::infra::rate_limit::Rates;
 use crate::infra::token::{Holder, Tokens};
 use crate::kernel::actor::{Actor, Origin};
 use crate::kernel::clock::Clock;
@@ -36,6 +37,7 @@ pub struct Platform {
     pub catalog_cache: CatalogCache,
     pub order_events: Feed,
     pub gateways: Gateways,
+    pub rates: Rates,
     /// A hint that gateways have told something: whoever deals with it looks by himself now and then.
     pub gateway_events: Notify,
 }
@@ -46,6 +48,7 @@ impl Platform {
     pub fn new(db: Db, clock: Arc<dyn Clock>, config: &Config) -> anyhow::Result<Self> {
         let tokens = Tokens::of_config(&config.token, &config.database, Arc::clone(&clock))?;
         let gateways = Gateways::of_config(config, &clock)?;
+        let rates = Rates::of_config(&config.rates, &clock);
         Ok(Self {
             db,
             clock,
@@ -59,6 +62,7 @@ impl Platform {
             catalog_cache: CatalogCache::new(&config.cache),
             order_events: Feed::default(),
             gateways,
+            rates,
             gateway_events: Notify::new(),
         })
     }

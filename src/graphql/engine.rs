@@ -10,12 +10,14 @@ use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Variables};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt as _, StreamExt as _};
+use tokio::sync::Semaphore;
 
 use super::answer::Answer;
 use super::cookies::RefreshCookie;
 use super::document::{self, InputTypes, Prepared};
 use super::execution::{self, Next, Running};
 use super::schema::ShopSchema;
+use super::throttle::{self, REFUSED};
 use crate::domain::context::{Context, Platform};
 use crate::kernel::actor::{Actor, Origin, Role};
 use crate::kernel::config::LimitsConfig;
@@ -44,6 +46,8 @@ pub struct Engine {
     platform: Arc<Platform>,
     limits: LimitsConfig,
     introspection: bool,
+    /// Queries and mutations that may still begin.
+    places: Arc<Semaphore>,
 }
 
 /// The schema, which cannot be shown.
@@ -63,7 +67,9 @@ impl Engine {
         introspection: bool,
     ) -> Self {
         let types = InputTypes::of(&schema);
+        let places = limits.in_flight.min(Semaphore::MAX_PERMITS);
         Self {
+            places: Arc::new(Semaphore::new(places)),
             schema: Schema(schema),
             types,
             platform,
@@ -79,7 +85,7 @@ impl Engine {
     #[expect(clippy::result_large_err, reason = "made once, and answered with at once")]
     pub fn prepare(&self, actor: &Actor, request: GraphqlRequest) -> Result<Prepared, Answer> {
         let admin = actor.role() == Some(Role::Admin);
-        document::prepare(
+        let prepared = document::prepare(
             &request.query,
             request.operation_name.as_deref(),
             request.variables,
@@ -87,16 +93,55 @@ impl Engine {
             &self.limits,
             self.introspection || admin,
         )
-        .map_err(|errors| Answer::of_errors(errors, &self.limits))
+        .map_err(|errors| Answer::of_errors(errors, &self.limits))?;
+        // Else it would wait for ever until its bucket holds so much.
+        match self.platform.rates.of_operations(actor) {
+            Some(limiter) if prepared.cost > limiter.capacity() => {
+                let error = document::too_dear(prepared.cost, limiter.capacity(), None);
+                Err(Answer::Refused(vec![error]))
+            }
+            Some(_) | None => Ok(prepared),
+        }
+    }
+
+    /// Whether an operation would be refused for all the others that are being executed: asked before anything is read.
+    pub fn is_full(&self) -> bool {
+        self.places.available_permits() == 0
+    }
+
+    /// What a request is answered with that was refused before anything was executed: what it was refused with, or that its
+    /// sender has been refused too often.
+    pub async fn refused(&self, caller: &Caller, refusal: Answer) -> Answer {
+        match self.charge(caller).await {
+            Ok(()) => refusal,
+            Err(throttled) => throttled,
+        }
+    }
+
+    /// For work that is no operation, such as opening a socket.
+    ///
+    /// # Errors
+    /// The answer to a caller who has nothing left.
+    #[expect(clippy::result_large_err, reason = "made once, and answered with at once")]
+    pub async fn charge(&self, caller: &Caller) -> Result<(), Answer> {
+        let (rates, Caller { actor, origin, .. }) = (&self.platform.rates, caller);
+        throttle::take(rates, actor, origin, REFUSED).await.map(drop)
     }
 
     /// Validates and executes a query or a mutation. Subscriptions have more than one answer: see [`Engine::subscribe`].
-    pub async fn run(&self, caller: Caller, prepared: Prepared) -> Answer {
+    pub async fn run(&self, caller: Caller, mut prepared: Prepared) -> Answer {
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            return Answer::overloaded();
+        };
         let Caller {
             actor,
             origin,
             refresh_cookie,
         } = caller;
+        let toll = match throttle::take(&self.platform.rates, &actor, &origin, prepared.cost).await {
+            Ok(toll) => toll,
+            Err(throttled) => return throttled,
+        };
         let context = match prepared.kind {
             OperationType::Query => Context::reading(actor, origin, Arc::clone(&self.platform)),
             OperationType::Mutation => Context::writing(actor, origin, Arc::clone(&self.platform)),
@@ -104,19 +149,25 @@ impl Engine {
                 return Answer::refused("GRAPHQL_VALIDATION_FAILED", NEEDS_STREAM);
             }
         };
-        let kind = prepared.kind;
+        let (kind, charges) = (prepared.kind, std::mem::take(&mut prepared.charges));
         let request = request(prepared, refresh_cookie);
         let schema = self.schema.0.clone();
-        let operation =
-            AssertUnwindSafe(async move { execution::run(&schema, request, context).await }).catch_unwind();
+        let operation = AssertUnwindSafe(async move {
+            // As long as it runs, also when nobody waits for it any more.
+            let _place = place;
+            execution::run(&schema, request, context).await
+        })
+        .catch_unwind();
         let outcome = match kind {
             OperationType::Mutation => within(self.limits.deadline, to_the_end(operation)).await,
             _ => within(self.limits.deadline, operation).await,
         };
-        match outcome {
+        let mut answer = match outcome {
             Ok(response) => Answer::of(response, &self.limits),
             Err(failed) => failed,
-        }
+        };
+        toll.settle(&charges, &mut answer);
+        answer
     }
 
     /// Validates and executes an operation of any kind: all its answers. An answer that is not `Executed` is the last.
@@ -126,6 +177,23 @@ impl Engine {
                 .into_stream()
                 .boxed();
         }
+        let begun = async move {
+            if self.is_full() {
+                return Err(Answer::overloaded());
+            }
+            let (rates, Caller { actor, origin, .. }) = (&self.platform.rates, &caller);
+            // Its events are its shop's doing, and not charged.
+            throttle::take(rates, actor, origin, prepared.cost).await?;
+            Ok(self.events(caller, prepared))
+        };
+        let told = |begun| match begun {
+            Ok(events) => events,
+            Err(refusal) => stream::iter([refusal]).boxed(),
+        };
+        stream::once(begun).flat_map(told).boxed()
+    }
+
+    fn events(self: Arc<Self>, caller: Caller, prepared: Prepared) -> BoxStream<'static, Answer> {
         // Reads what was written: an event is told at once, and what it is about may not have come to a replica yet.
         let context = Context::writing(caller.actor, caller.origin, Arc::clone(&self.platform));
         let request = request(prepared, caller.refresh_cookie);

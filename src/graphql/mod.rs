@@ -27,5 +27,6 @@ pub mod payments;
 pub mod scalars;
 pub mod schema;
 pub mod shop;
+pub mod throttle;
 pub mod turn;
 pub mod user_error;

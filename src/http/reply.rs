@@ -11,6 +11,9 @@ use crate::graphql::answer::{Answer, Failure};
 pub(super) fn answer(answer: &Answer, media_type: MediaType) -> Response {
     let status = match (answer, media_type) {
         (Answer::Executed(_), _) => StatusCode::OK,
+        // These are meant for what stands between, too, whatever the client reads.
+        (Answer::Failed(Failure::Throttled(_), _), _) => StatusCode::TOO_MANY_REQUESTS,
+        (Answer::Failed(Failure::Overloaded, _), _) => StatusCode::SERVICE_UNAVAILABLE,
         // Clients that ask for plain JSON may take any other status for a broken proxy's.
         (Answer::Refused(_) | Answer::Failed(..), MediaType::Json) => StatusCode::OK,
         (Answer::Refused(_), MediaType::GraphqlResponse) => StatusCode::BAD_REQUEST,
@@ -19,7 +22,14 @@ pub(super) fn answer(answer: &Answer, media_type: MediaType) -> Response {
             StatusCode::INTERNAL_SERVER_ERROR
         }
     };
-    json(status, answer.to_json(), media_type)
+    let mut response = json(status, answer.to_json(), media_type);
+    if let Answer::Failed(failure, _) = answer
+        && let Some(seconds) = failure.retry_after()
+    {
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }
 
 /// A request that is refused for what it is as HTTP, whatever is in it.

@@ -6,6 +6,7 @@ pub mod fulltext;
 pub mod gateways;
 pub mod idempotency;
 pub mod password;
+pub mod rate_limit;
 pub mod secret;
 pub mod telemetry;
 pub mod token;

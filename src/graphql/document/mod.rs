@@ -4,6 +4,7 @@
 //! Outermost first: tokens and brackets while lexing, then parsing, then the size of the selected
 //! operation with its fragments spread, then the input, then the size of what it asks for. Everything here is linear in the text.
 
+mod charges;
 mod cost;
 mod lexer;
 mod lists;
@@ -28,6 +29,8 @@ use async_graphql::{ErrorExtensionValues, Pos, Positioned, ServerError, Variable
 use crate::infra::secret::digest;
 use crate::kernel::config::LimitsConfig;
 
+pub use charges::Charges;
+pub(super) use cost::too_dear;
 pub use variables::InputTypes;
 
 #[cfg(test)]
@@ -43,6 +46,8 @@ pub struct Prepared {
     pub variables: Variables,
     /// What it could cost at most: see `cost`.
     pub cost: u64,
+    /// What of that its answer does not show.
+    pub charges: Charges,
     /// SHA-256 of the document's text, in hexadecimal: what logs and caches know it by.
     pub hash: String,
 }
@@ -114,7 +119,7 @@ pub fn prepare(
     literals::check(&document, &operation, types)?;
     let variables = types.coerce(&operation, variables)?;
     lists::check(&document, &operation, &variables, limits.list_items)?;
-    let cost = cost::check(&document, &operation, &variables, &types.0, limits.cost)?;
+    let (cost, charges) = cost::check(&document, &operation, &variables, &types.0, limits.cost)?;
     root::single(&mut document, &mut operation)?;
     omitted::strip(&mut document, &mut operation, &variables, &types.0);
     let kind = operation.node.ty;
@@ -128,6 +133,7 @@ pub fn prepare(
         operation_name: name,
         variables,
         cost,
+        charges,
         hash: digest(text),
     })
 }
