@@ -21,6 +21,7 @@ mod m20261121_000011_create_order_event;
 mod m20261121_000012_create_payment;
 mod m20261121_000013_create_gateway_event;
 mod m20261121_000014_create_ledger_transfer;
+mod m20261121_000015_create_instance;
 
 /// All steps, in their order.
 #[derive(Debug)]
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000012_create_payment::Migration),
             Box::new(m20261121_000013_create_gateway_event::Migration),
             Box::new(m20261121_000014_create_ledger_transfer::Migration),
+            Box::new(m20261121_000015_create_instance::Migration),
         ]
     }
 }

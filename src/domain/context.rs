@@ -15,6 +15,7 @@ use crate::infra::db::Db;
 use crate::infra::gateways::Gateways;
 use crate::infra::password::Passwords;
 use crate::infra::rate_limit::Rates;
+use crate::infra::redis::Redis;
 use crate::infra::token::{Holder, Tokens};
 use crate::kernel::actor::{Actor, Origin};
 use crate::kernel::clock::Clock;
@@ -38,6 +39,8 @@ pub struct Platform {
     pub order_events: Feed,
     pub gateways: Gateways,
     pub rates: Rates,
+    /// What instances share beside the database, where there is any.
+    pub redis: Option<Redis>,
     /// A hint that gateways have told something: whoever deals with it looks by himself now and then.
     pub gateway_events: Notify,
 }
@@ -49,6 +52,8 @@ impl Platform {
         let tokens = Tokens::of_config(&config.token, &config.database, Arc::clone(&clock))?;
         let gateways = Gateways::of_config(config, &clock)?;
         let rates = Rates::of_config(&config.rates, &clock);
+        let redis = config.redis.as_ref();
+        let redis = redis.map(|redis| Redis::new(redis, db.clone())).transpose()?;
         Ok(Self {
             db,
             clock,
@@ -63,6 +68,7 @@ impl Platform {
             order_events: Feed::default(),
             gateways,
             rates,
+            redis,
             gateway_events: Notify::new(),
         })
     }

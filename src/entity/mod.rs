@@ -9,6 +9,8 @@ pub mod fulfillment;
 pub mod fulfillment_line;
 pub mod gateway_event;
 pub mod idempotency_key;
+pub mod installation;
+pub mod instance;
 pub mod inventory_level;
 pub mod inventory_movement;
 pub mod ledger_transfer;

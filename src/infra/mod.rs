@@ -7,6 +7,7 @@ pub mod gateways;
 pub mod idempotency;
 pub mod password;
 pub mod rate_limit;
+pub mod redis;
 pub mod secret;
 pub mod telemetry;
 pub mod token;
