@@ -113,6 +113,11 @@ impl App {
             let following = platform.revocations.follow(&platform.db, &*platform.clock, life);
             closing.run_until_cancelled(following).await
         });
+        let (platform, closing) = (Arc::clone(&self.platform), self.lifecycle().closing.clone());
+        self.lifecycle().tasks.spawn(async move {
+            let passing_on = platform.rates.pass_on();
+            closing.run_until_cancelled(passing_on).await
+        });
         self.pass_on_events().await?;
         if self.works {
             self.work_in_background();

@@ -17,7 +17,7 @@ use crate::infra::password::Passwords;
 use crate::infra::rate_limit::Rates;
 use crate::infra::redis::Redis;
 use crate::infra::token::{Holder, Tokens};
-use crate::kernel::actor::{Actor, Origin};
+use crate::kernel::actor::{Actor, Origin, principal};
 use crate::kernel::clock::Clock;
 use crate::kernel::config::{AccountsConfig, Config, OrdersConfig, ShopConfig};
 use crate::kernel::error::{Error, Result};
@@ -51,9 +51,9 @@ impl Platform {
     pub fn new(db: Db, clock: Arc<dyn Clock>, config: &Config) -> anyhow::Result<Self> {
         let tokens = Tokens::of_config(&config.token, &config.database, Arc::clone(&clock))?;
         let gateways = Gateways::of_config(config, &clock)?;
-        let rates = Rates::of_config(&config.rates, &clock);
         let redis = config.redis.as_ref();
         let redis = redis.map(|redis| Redis::new(redis, db.clone())).transpose()?;
+        let rates = Rates::of_config(&config.rates, &clock, redis.as_ref());
         Ok(Self {
             db,
             clock,
@@ -123,6 +123,11 @@ impl Context {
         } else {
             self.db().reader()
         }
+    }
+
+    /// Whose limits count.
+    pub fn principal(&self) -> String {
+        principal(&self.actor, &self.origin)
     }
 
     pub fn now(&self) -> DateTime<Utc> {

@@ -6,6 +6,7 @@ mod auth;
 mod back;
 mod body;
 mod cookies;
+mod crowd;
 mod graphiql;
 mod graphql;
 mod health;

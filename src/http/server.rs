@@ -21,6 +21,7 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use super::crowd::{Crowd, Member};
 use super::{Lifecycle, Peer, layers};
 use crate::kernel::config::{HttpConfig, LimitsConfig};
 
@@ -58,6 +59,7 @@ pub async fn serve(
     let connections = TaskTracker::new();
     let mut reported: Option<Instant> = None;
     let permits = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
+    let crowd = Crowd::new(limits.connections_per_address, &http.trusted_proxies);
     let mut stop = pin!(async {
         stop.await;
         lifecycle.stopping.cancel();
@@ -85,6 +87,11 @@ pub async fn serve(
                 continue;
             }
         };
+        let Some(member) = crowd.join(peer.ip()) else {
+            // Without a word, which would be work.
+            metrics::counter!("souk_connections_refused_total").increment(1);
+            continue;
+        };
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(error = %error, "a connection was gone at once");
             continue;
@@ -92,7 +99,7 @@ pub async fn serve(
         let io = TokioIo::new(Timed::new(
             stream,
             Pace::new(WRITE_PATIENCE, WRITE_RATE),
-            permit.ok(),
+            permit.ok().map(|permit| (permit, member)),
         ));
         let peer = Peer(peer.ip());
         let named = router.clone().map_request(move |mut request: Request<Incoming>| {
@@ -147,8 +154,11 @@ struct Timed<S> {
     stream: S,
     pace: Pace,
     /// Kept as long as the connection, which a WebSocket takes over from hyper.
-    _permit: Option<OwnedSemaphorePermit>,
+    _place: Place,
 }
+
+/// A connection's place among all, and among those of its address.
+type Place = Option<(OwnedSemaphorePermit, Member)>;
 
 /// Patience, which waiting uses up and bytes taken restore. A deadline that every byte moves would let
 /// one byte in time hold a connection for ever.
@@ -190,11 +200,11 @@ impl Pace {
 }
 
 impl<S> Timed<S> {
-    fn new(stream: S, pace: Pace, permit: Option<OwnedSemaphorePermit>) -> Self {
+    fn new(stream: S, pace: Pace, place: Place) -> Self {
         Self {
             stream,
             pace,
-            _permit: permit,
+            _place: place,
         }
     }
 

@@ -1,14 +1,20 @@
 //! How much of something one principal may have: a bucket for each, which is full at first, from which is taken, and that
 //! fills again bit by bit (the leaky bucket of Shopify's API).
+//!
+//! With Redis a bucket is the same for all instances. While it does not answer each instance goes by its own.
 
 mod bucket;
 mod own;
+mod shared;
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use own::Buckets;
+use shared::SharedBuckets;
 
+use super::redis::Redis;
 use crate::kernel::actor::{Actor, Role};
 use crate::kernel::clock::Clock;
 use crate::kernel::config::{Rate, RatesConfig};
@@ -22,8 +28,16 @@ pub struct Rates {
 }
 
 impl Rates {
-    pub fn of_config(config: &RatesConfig, clock: &Arc<dyn Clock>) -> Self {
-        let limiter = |name, rate: Option<Rate>| rate.map(|rate| Limiter::new(name, rate, Arc::clone(clock)));
+    pub fn of_config(config: &RatesConfig, clock: &Arc<dyn Clock>, redis: Option<&Redis>) -> Self {
+        let limiter = |name, rate: Option<Rate>| {
+            rate.map(|rate| Limiter {
+                name,
+                rate,
+                clock: Arc::clone(clock),
+                own: Buckets::new(rate),
+                shared: redis.map(|redis| SharedBuckets::new(redis.clone(), rate)),
+            })
+        };
         Self {
             api: limiter("api", config.api),
             staff: limiter("staff", config.staff),
@@ -38,6 +52,16 @@ impl Rates {
             Some(Role::Customer) | None => self.api.as_ref(),
         }
     }
+
+    /// Tells Redis what was given back, until it is dropped: no request waits for that.
+    pub async fn pass_on(&self) {
+        let send = async |limiter: &Option<Limiter>| match limiter.as_ref().and_then(|it| it.shared.as_ref())
+        {
+            Some(shared) => shared.send().await,
+            None => pending().await,
+        };
+        tokio::join!(send(&self.api), send(&self.staff), send(&self.payments));
+    }
 }
 
 /// What was taken.
@@ -45,6 +69,8 @@ impl Rates {
 pub struct Taken {
     /// What is left.
     pub available: u64,
+    /// Of the bucket of all instances, and not of our own.
+    shared: bool,
 }
 
 /// There is not enough: nothing was taken.
@@ -62,18 +88,10 @@ pub struct Limiter {
     rate: Rate,
     clock: Arc<dyn Clock>,
     own: Buckets,
+    shared: Option<SharedBuckets>,
 }
 
 impl Limiter {
-    fn new(name: &'static str, rate: Rate, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            name,
-            rate,
-            clock,
-            own: Buckets::new(rate),
-        }
-    }
-
     pub fn rate(&self) -> Rate {
         self.rate
     }
@@ -85,17 +103,29 @@ impl Limiter {
 
     /// # Errors
     /// There is not enough in the bucket.
-    pub async fn take(&self, key: &str, amount: u64) -> Result<Taken, Empty> {
-        let taken = self.own.take(key, amount, self.now());
+    pub async fn take(&self, principal: &str, amount: u64) -> Result<Taken, Empty> {
+        let answer = match &self.shared {
+            Some(shared) => shared.take(&self.key(principal), amount).await,
+            None => None,
+        };
+        let shared = answer.is_some();
+        let taken = answer.unwrap_or_else(|| self.own.take(principal, amount, self.now()));
         if taken.is_err() {
             metrics::counter!("souk_rate_limit_refusals_total", "limit" => self.name).increment(1);
         }
-        taken.map(|available| Taken { available })
+        taken.map(|available| Taken { available, shared })
     }
 
     /// What was taken and not needed, to where it was taken. Nobody waits for it.
-    pub fn give_back(&self, key: &str, _taken: Taken, amount: u64) {
-        self.own.give_back(key, amount, self.now());
+    pub fn give_back(&self, principal: &str, taken: Taken, amount: u64) {
+        match &self.shared {
+            Some(shared) if taken.shared => shared.give_back(&self.key(principal), amount),
+            Some(_) | None => self.own.give_back(principal, amount, self.now()),
+        }
+    }
+
+    fn key(&self, principal: &str) -> String {
+        format!("rate:{}:{principal}", self.name)
     }
 
     fn now(&self) -> i64 {

@@ -246,9 +246,12 @@ fn say_that_it_is_missing(folders: &[PathBuf]) {
     for folder in folders {
         writeln!(text, "  looked in {}", folder.display()).unwrap();
     }
-    let required = ["CI", "SOUK_TEST_REQUIRE_POSTGRES"]
-        .iter()
-        .find(|name| setting(name).is_some());
+    required(&text, &["CI", "SOUK_TEST_REQUIRE_POSTGRES"]);
+}
+
+/// Something is missing: a failure where one of these is set, and said aloud everywhere else.
+pub(super) fn required(text: &str, settings: &[&str]) {
+    let required = settings.iter().find(|name| setting(name).is_some());
     assert!(
         required.is_none(),
         "{text}{} is set, so this is a failure.",

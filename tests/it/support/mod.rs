@@ -21,12 +21,14 @@ mod cluster;
 mod database;
 mod goods;
 pub(crate) mod process;
+mod redis;
 mod shop;
 mod socket;
 
 pub(crate) use buyer::GuestOrder;
 pub(crate) use database::{Kind, TestDatabase};
 pub(crate) use goods::{GoodsBuilder, product, variant};
+pub(crate) use redis::RedisServer;
 pub(crate) use shop::{As, Reply, Server, Shop, user_of};
 pub(crate) use socket::{BIG, Socket, big_goods, subscribe};
 
