@@ -134,6 +134,11 @@ impl App {
             closing.run_until_cancelled(following).await
         });
         self.watch_replica().await;
+        let (platform, closing) = (Arc::clone(&self.platform), self.lifecycle().closing.clone());
+        self.lifecycle().tasks.spawn(async move {
+            let passing_on = platform.rates.pass_on();
+            closing.run_until_cancelled(passing_on).await
+        });
         self.pass_on_events().await?;
         self.share(true).await;
         if self.works {

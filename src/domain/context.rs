@@ -17,9 +17,10 @@ use crate::infra::db::{Db, Reader};
 use crate::infra::gateways::Gateways;
 use crate::infra::instances::Instances;
 use crate::infra::password::Passwords;
+use crate::infra::rate_limit::Rates;
 use crate::infra::redis::Redis;
 use crate::infra::token::{Holder, Tokens};
-use crate::kernel::actor::{Actor, Origin};
+use crate::kernel::actor::{Actor, Origin, principal};
 use crate::kernel::clock::Clock;
 use crate::kernel::config::{AccountsConfig, Config, OrdersConfig, ShopConfig};
 use crate::kernel::error::{Error, Result};
@@ -42,6 +43,7 @@ pub struct Platform {
     pub catalog_cache: CatalogCache,
     pub order_events: Feed,
     pub gateways: Gateways,
+    pub rates: Rates,
     /// What instances share beside the database, where there is any.
     pub redis: Option<Redis>,
     /// What this instance tells the others.
@@ -60,6 +62,7 @@ impl Platform {
         let redis = config.redis.as_ref();
         let redis = redis.map(|redis| Redis::new(redis, db.clone())).transpose()?;
         let news = NewsBus::new(redis.as_ref());
+        let rates = Rates::of_config(&config.rates, &clock, redis.as_ref());
         Ok(Self {
             db,
             clock,
@@ -75,6 +78,7 @@ impl Platform {
             order_events: Feed::new(news.clone()),
             gateways,
             instances: Instances::new(redis.is_some()),
+            rates,
             redis,
             news,
             gateway_events: Notify::new(),
@@ -139,6 +143,11 @@ impl Context {
     /// For everything else: what is somebody's own, and what something hangs on.
     pub fn fresh(&self) -> &DatabaseConnection {
         self.db().fresh()
+    }
+
+    /// Whose limits count.
+    pub fn principal(&self) -> String {
+        principal(&self.actor, &self.origin)
     }
 
     pub fn now(&self) -> DateTime<Utc> {

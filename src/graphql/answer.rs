@@ -4,6 +4,7 @@ use async_graphql::{ErrorExtensionValues, PathSegment, Response, ServerError, Va
 use serde::Serialize;
 
 use super::document::coded;
+use super::throttle::Cost;
 use crate::kernel::config::LimitsConfig;
 
 /// An error of ours may explain itself at more length than one that repeats the request.
@@ -26,12 +27,29 @@ pub enum Failure {
     Internal,
     /// What it needs cannot be reached just now: the same may be sent again.
     Unavailable,
+    /// The caller has spent what there is for now, and nothing was executed.
+    Throttled(Cost),
+    /// We have enough to do, and nothing was executed.
+    Overloaded,
+}
+
+impl Failure {
+    /// When it is worth asking again, where that is known; whole seconds.
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Timeout | Self::Internal => None,
+            Self::Throttled(cost) => Some(cost.retry_after()),
+            Self::Unavailable | Self::Overloaded => Some(1),
+        }
+    }
 }
 
 /// An answer without `data`.
 #[derive(Serialize)]
 struct Errors<'a> {
     errors: &'a [ServerError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extensions: Option<Value>,
 }
 
 /// One without errors.
@@ -71,6 +89,30 @@ impl Answer {
             Self::Refused(errors) => errors.iter().any(|error| code(error) == Some("FORBIDDEN")),
             Self::Failed(..) | Self::Executed(_) => false,
         }
+    }
+
+    pub fn overloaded() -> Self {
+        let message = "Too much is being asked for at once: try again in a second.";
+        Self::retryable(Failure::Overloaded, message)
+    }
+
+    pub(super) fn throttled(cost: Cost) -> Self {
+        let failure = Failure::Throttled(cost);
+        let seconds = failure.retry_after().unwrap_or(1);
+        let message = format!(
+            "This costs {}, and {} is left for you now: try again in {seconds} seconds.",
+            cost.requested(),
+            cost.available()
+        );
+        Self::retryable(failure, &message)
+    }
+
+    fn retryable(failure: Failure, message: &str) -> Self {
+        let mut error = coded("THROTTLED", message, None);
+        if let (Some(extensions), Some(seconds)) = (&mut error.extensions, failure.retry_after()) {
+            extensions.set("retryAfter", seconds);
+        }
+        Self::Failed(failure, vec![error])
     }
 
     /// What the library answered, its errors given codes and cut to size.
@@ -130,7 +172,13 @@ impl Answer {
 
     pub fn to_json(&self) -> Vec<u8> {
         let json = match self {
-            Self::Refused(errors) | Self::Failed(_, errors) => serde_json::to_vec(&Errors { errors }),
+            Self::Refused(errors) | Self::Failed(_, errors) => serde_json::to_vec(&Errors {
+                errors,
+                extensions: match self {
+                    Self::Failed(Failure::Throttled(cost), _) => Some(cost.to_extensions()),
+                    Self::Refused(_) | Self::Failed(..) | Self::Executed(_) => None,
+                },
+            }),
             Self::Executed(response) => serde_json::to_vec(response),
         };
         json.unwrap_or_else(|error| {

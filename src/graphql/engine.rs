@@ -10,6 +10,7 @@ use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Variables};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt as _, StreamExt as _};
+use tokio::sync::Semaphore;
 use tracing::{Instrument as _, Span};
 
 use super::answer::Answer;
@@ -18,6 +19,7 @@ use super::document::{self, InputTypes, Prepared};
 use super::execution::{self, Next, Running};
 use super::persisted::{Persisted, Registration};
 use super::schema::ShopSchema;
+use super::throttle::{self, REFUSED};
 use super::watch::{self, Subscribed, Watch};
 use crate::domain::context::{Context, Platform};
 use crate::kernel::actor::{Actor, Origin, Role};
@@ -50,6 +52,8 @@ pub struct Engine {
     limits: LimitsConfig,
     introspection: bool,
     persisted: Persisted,
+    /// Queries and mutations that may still begin.
+    places: Arc<Semaphore>,
 }
 
 /// The schema, which cannot be shown.
@@ -70,7 +74,9 @@ impl Engine {
     ) -> Self {
         let types = InputTypes::of(&schema);
         watch::learn(&types);
+        let places = limits.in_flight.min(Semaphore::MAX_PERMITS);
         Self {
+            places: Arc::new(Semaphore::new(places)),
             schema: Schema(schema),
             types,
             platform,
@@ -114,6 +120,13 @@ impl Engine {
             self.introspection || admin,
         );
         let prepared = prepared.map_err(refused)?;
+        // Else it would wait for ever until its bucket holds so much.
+        if let Some(limiter) = self.platform.rates.of_operations(actor)
+            && prepared.cost > limiter.capacity()
+        {
+            let error = document::too_dear(prepared.cost, limiter.capacity(), None);
+            return Err(refused(vec![error]));
+        }
         Ok(Prepared {
             registration,
             ..prepared
@@ -127,6 +140,30 @@ impl Engine {
         {
             self.persisted.register(registration);
         }
+    }
+
+    /// Whether an operation would be refused for all the others that are being executed: asked before anything is read.
+    pub fn is_full(&self) -> bool {
+        self.places.available_permits() == 0
+    }
+
+    /// What a request is answered with that was refused before anything was executed: what it was refused with, or that its
+    /// sender has been refused too often.
+    pub async fn refused(&self, caller: &Caller, refusal: Answer) -> Answer {
+        match self.charge(caller).await {
+            Ok(()) => refusal,
+            Err(throttled) => throttled,
+        }
+    }
+
+    /// For work that is no operation, such as opening a socket.
+    ///
+    /// # Errors
+    /// The answer to a caller who has nothing left.
+    #[expect(clippy::result_large_err, reason = "made once, and answered with at once")]
+    pub async fn charge(&self, caller: &Caller) -> Result<(), Answer> {
+        let (rates, Caller { actor, origin, .. }) = (&self.platform.rates, caller);
+        throttle::take(rates, actor, origin, REFUSED).await.map(drop)
     }
 
     /// Validates and executes a query or a mutation. Subscriptions have more than one answer: see [`Engine::subscribe`].
@@ -143,12 +180,19 @@ impl Engine {
         answer
     }
 
-    async fn execute(&self, caller: Caller, prepared: Prepared, around: Span) -> Answer {
+    async fn execute(&self, caller: Caller, mut prepared: Prepared, around: Span) -> Answer {
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            return Answer::overloaded();
+        };
         let Caller {
             actor,
             origin,
             refresh_cookie,
         } = caller;
+        let toll = match throttle::take(&self.platform.rates, &actor, &origin, prepared.cost).await {
+            Ok(toll) => toll,
+            Err(throttled) => return throttled,
+        };
         let context = match prepared.kind {
             OperationType::Query => Context::reading(actor, origin, Arc::clone(&self.platform)),
             OperationType::Mutation => Context::writing(actor, origin, Arc::clone(&self.platform)),
@@ -156,28 +200,51 @@ impl Engine {
                 return Answer::refused("GRAPHQL_VALIDATION_FAILED", NEEDS_STREAM);
             }
         };
-        let kind = prepared.kind;
+        let (kind, charges) = (prepared.kind, std::mem::take(&mut prepared.charges));
         let request = request(prepared, refresh_cookie);
         let schema = self.schema.0.clone();
-        let operation =
-            AssertUnwindSafe(async move { execution::run(&schema, request, context).await }).catch_unwind();
+        let operation = AssertUnwindSafe(async move {
+            // As long as it runs, also when nobody waits for it any more.
+            let _place = place;
+            execution::run(&schema, request, context).await
+        })
+        .catch_unwind();
         let outcome = match kind {
             OperationType::Mutation => within(self.limits.deadline, to_the_end(operation, around)).await,
             _ => within(self.limits.deadline, operation).await,
         };
-        match outcome {
+        let mut answer = match outcome {
             Ok(response) => Answer::of(response, &self.limits),
             Err(failed) => failed,
-        }
+        };
+        toll.settle(&charges, &mut answer);
+        answer
     }
 
     /// Validates and executes an operation of any kind: all its answers. An answer that is not `Executed` is the last.
-    pub fn subscribe(self: Arc<Self>, caller: Caller, mut prepared: Prepared) -> BoxStream<'static, Answer> {
+    pub fn subscribe(self: Arc<Self>, caller: Caller, prepared: Prepared) -> BoxStream<'static, Answer> {
         if prepared.kind != OperationType::Subscription {
             return async move { self.run(caller, prepared).await }
                 .into_stream()
                 .boxed();
         }
+        let begun = async move {
+            if self.is_full() {
+                return Err(Answer::overloaded());
+            }
+            let (rates, Caller { actor, origin, .. }) = (&self.platform.rates, &caller);
+            // Its events are its shop's doing, and not charged.
+            throttle::take(rates, actor, origin, prepared.cost).await?;
+            Ok(self.events(caller, prepared))
+        };
+        let told = |begun| match begun {
+            Ok(events) => events,
+            Err(refusal) => stream::iter([refusal]).boxed(),
+        };
+        stream::once(begun).flat_map(told).boxed()
+    }
+
+    fn events(self: Arc<Self>, caller: Caller, mut prepared: Prepared) -> BoxStream<'static, Answer> {
         let registration = prepared.registration.take();
         // Reads what was written: an event is told at once, and what it is about may not have come to a replica yet.
         let context = Context::writing(caller.actor, caller.origin, Arc::clone(&self.platform));

@@ -29,6 +29,7 @@ pub mod scalars;
 pub mod schema;
 pub mod shop;
 mod spans;
+pub mod throttle;
 pub mod turn;
 pub mod user_error;
 mod watch;

@@ -57,7 +57,8 @@ impl Outcome {
         };
         match answer {
             Answer::Failed(Failure::Timeout, _) => Self::Timeout,
-            Answer::Failed(Failure::Internal, _) => Self::Internal,
+            Answer::Failed(Failure::Internal | Failure::Unavailable, _) => Self::Internal,
+            Answer::Failed(Failure::Throttled(_) | Failure::Overloaded, _) => Self::Throttled,
             Answer::Refused(_) | Answer::Executed(_) if has("THROTTLED") => Self::Throttled,
             Answer::Refused(_) => Self::Refused,
             Answer::Executed(_) if has("INTERNAL") => Self::Internal,

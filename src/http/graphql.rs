@@ -9,7 +9,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
-use super::accept::{self, Accepted, MediaType, Stream};
+use super::accept::{self, Accepted, Stream};
 use super::{
     Peer, Shared, SharedState, auth, body, cached, compression, cookies, json, preflight, reply, sse,
 };
@@ -58,8 +58,10 @@ async fn respond_to_post(
     let media_type = asked.accepted.media_type;
     let limits = shared.limits();
     let body = body::read_json(headers, body, limits, media_type).await?;
-    let request = json::request_of_body(&body, limits.json_depth)
-        .map_err(|problem| bad_request(&problem, media_type))?;
+    let request = match json::request_of_body(&body, limits.json_depth) {
+        Ok(request) => request,
+        Err(problem) => return Err(malformed(shared, &asked, &problem).await),
+    };
     let cookie = asked.caller.refresh_cookie.clone();
     let prepared = shared.engine.prepare(&asked.caller.actor, request);
     let reads = prepared
@@ -81,8 +83,10 @@ async fn respond_to_get(
 ) -> Result<Response, Response> {
     let asked = who_and_how(shared, peer, headers)?;
     let media_type = asked.accepted.media_type;
-    let request = json::request_of_query(query, shared.limits().json_depth)
-        .map_err(|problem| bad_request(&problem, media_type))?;
+    let request = match json::request_of_query(query, shared.limits().json_depth) {
+        Ok(request) => request,
+        Err(problem) => return Err(malformed(shared, &asked, &problem).await),
+    };
     let prepared = match shared.engine.prepare(&asked.caller.actor, request) {
         Ok(prepared) => prepared,
         refused @ Err(_) => return Ok(answer(shared, asked, refused).await),
@@ -133,8 +137,13 @@ async fn answer(shared: &Arc<Shared>, asked: Asked, prepared: Result<Prepared, A
     let Accepted { media_type, stream } = asked.accepted;
     let prepared = match prepared {
         Ok(prepared) => prepared,
-        Err(refusal) if stream == Stream::Always => return sse::once(&refusal),
-        Err(refusal) => return reply::answer(&refusal, media_type),
+        Err(refusal) => {
+            let refusal = shared.engine.refused(&asked.caller, refusal).await;
+            return match stream {
+                Stream::Always => sse::once(&refusal),
+                Stream::No | Stream::IfNeeded => reply::answer(&refusal, media_type),
+            };
+        }
     };
     match (prepared.kind, stream) {
         (OperationType::Subscription, Stream::No) => reply::refusal_as(
@@ -173,6 +182,10 @@ fn who_and_how(shared: &Shared, peer: Option<Peer>, headers: &HeaderMap) -> Resu
             message,
         ));
     };
+    // Before anything is read or looked at: the next instance may have time.
+    if shared.engine.is_full() {
+        return Err(reply::answer(&Answer::overloaded(), accepted.media_type));
+    }
     let token = auth::caller(headers, shared.platform())
         .map_err(|error| auth::refusal(error, accepted.media_type))?;
     let caller = Caller {
@@ -187,6 +200,11 @@ fn who_and_how(shared: &Shared, peer: Option<Peer>, headers: &HeaderMap) -> Resu
     })
 }
 
-fn bad_request(problem: &str, media_type: MediaType) -> Response {
-    reply::refusal_as(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", problem, media_type)
+/// To what holds no operation.
+async fn malformed(shared: &Shared, asked: &Asked, problem: &str) -> Response {
+    let media_type = asked.accepted.media_type;
+    match shared.engine.charge(&asked.caller).await {
+        Ok(()) => reply::refusal_as(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", problem, media_type),
+        Err(throttled) => reply::answer(&throttled, media_type),
+    }
 }

@@ -8,6 +8,7 @@ mod body;
 mod cached;
 mod compression;
 mod cookies;
+mod crowd;
 mod graphiql;
 mod graphql;
 mod health;

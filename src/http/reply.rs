@@ -14,6 +14,9 @@ pub(super) const VARY: HeaderValue = HeaderValue::from_static("accept, authoriza
 pub(super) fn answer(answer: &Answer, media_type: MediaType) -> Response {
     let status = match (answer, media_type) {
         (Answer::Executed(_), _) => StatusCode::OK,
+        // These are meant for what stands between, too, whatever the client reads.
+        (Answer::Failed(Failure::Throttled(_), _), _) => StatusCode::TOO_MANY_REQUESTS,
+        (Answer::Failed(Failure::Overloaded, _), _) => StatusCode::SERVICE_UNAVAILABLE,
         // Clients that ask for plain JSON may take any other status for a broken proxy's.
         (Answer::Refused(_) | Answer::Failed(..), MediaType::Json) => StatusCode::OK,
         (Answer::Refused(_), MediaType::GraphqlResponse) if answer.is_forbidden() => StatusCode::FORBIDDEN,
@@ -26,14 +29,14 @@ pub(super) fn answer(answer: &Answer, media_type: MediaType) -> Response {
         }
     };
     let mut response = json(status, answer.to_json(), media_type);
-    if matches!(answer, Answer::Failed(Failure::Unavailable, _)) {
-        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+    if let Answer::Failed(failure, _) = answer
+        && let Some(seconds) = failure.retry_after()
+    {
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }
-
-/// Seconds. A database that is started again or replaced is away for a few.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 /// A request that is refused for what it is as HTTP, whatever is in it.
 pub(super) fn refusal_as(status: StatusCode, code: &str, message: &str, media_type: MediaType) -> Response {

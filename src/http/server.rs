@@ -23,9 +23,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use super::crowd::{Crowd, Member};
 use super::tls::Tls;
 use super::{Lifecycle, Peer, layers};
-use crate::infra::metric::{HTTP_CONNECTIONS, Held};
+use crate::infra::metric::{HTTP_CONNECTIONS, Held, RATE_LIMIT_REFUSALS};
 use crate::kernel::config::{HttpConfig, LimitsConfig};
 
 /// hyper refuses a smaller buffer.
@@ -66,11 +67,12 @@ pub async fn serve(
     let connections = TaskTracker::new();
     let mut reported: Option<Instant> = None;
     let permits = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
-    let connection = |peer: SocketAddr, permit| Connection {
+    let crowd = Crowd::new(limits.connections_per_address, &http.trusted_proxies);
+    let connection = |peer: SocketAddr, place| Connection {
         builder: builder.clone(),
         router: router.clone(),
         peer: Peer(peer.ip()),
-        permit,
+        place,
         closing: lifecycle.closing.clone(),
     };
     let mut stop = pin!(async {
@@ -100,16 +102,26 @@ pub async fn serve(
                 continue;
             }
         };
-        connections.spawn(connection(peer, permit.ok()).serve(stream, tls.clone(), limits.header_timeout));
+        let Some(member) = crowd.join(peer.ip()) else {
+            // Without a word, which would be work.
+            RATE_LIMIT_REFUSALS.counter(["connections"]).increment(1);
+            continue;
+        };
+        let place = (permit.ok(), Some(member), HTTP_CONNECTIONS.hold());
+        connections.spawn(connection(peer, place).serve(stream, tls.clone(), limits.header_timeout));
     }
     // Who has connected before the end is served, too.
     let waiting = listener.into_std()?;
     while let Ok(permit) = Arc::clone(&permits).try_acquire_owned()
         && let Ok((stream, peer)) = waiting.accept()
     {
+        let Some(member) = crowd.join(peer.ip()) else {
+            continue;
+        };
         stream.set_nonblocking(true)?;
         let stream = TcpStream::from_std(stream)?;
-        connections.spawn(connection(peer, Some(permit)).serve(stream, tls.clone(), limits.header_timeout));
+        let place = (Some(permit), Some(member), HTTP_CONNECTIONS.hold());
+        connections.spawn(connection(peer, place).serve(stream, tls.clone(), limits.header_timeout));
     }
     drop(waiting);
     lifecycle.closing.cancel();
@@ -130,7 +142,7 @@ struct Connection {
     builder: Builder,
     router: Router,
     peer: Peer,
-    permit: Option<OwnedSemaphorePermit>,
+    place: Place,
     closing: CancellationToken,
 }
 
@@ -161,11 +173,11 @@ impl Connection {
             builder,
             router,
             peer,
-            permit,
+            place,
             closing,
         } = self;
         let pace = Pace::new(WRITE_PATIENCE, WRITE_RATE);
-        let io = TokioIo::new(Timed::new(stream, pace, (permit, HTTP_CONNECTIONS.hold())));
+        let io = TokioIo::new(Timed::new(stream, pace, place));
         let named = router.map_request(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
             request
@@ -204,8 +216,8 @@ fn builder(limits: &LimitsConfig) -> Builder {
     builder
 }
 
-/// What a connection takes of those that there may be, and its part in their number.
-type Place = (Option<OwnedSemaphorePermit>, Held);
+/// What a connection takes of those that there may be, in all and of its address, and its part in their number.
+type Place = (Option<OwnedSemaphorePermit>, Option<Member>, Held);
 
 /// A connection whose client must read what it asked for.
 struct Timed<S> {
@@ -377,7 +389,7 @@ mod tests {
         let mut timed = Timed::new(
             ours,
             Pace::new(Duration::from_millis(400), 100),
-            (None, HTTP_CONNECTIONS.hold()),
+            (None, None, HTTP_CONNECTIONS.hold()),
         );
         let sent = timed.write_all(&[0; 4000]).await;
         client.abort();

@@ -9,6 +9,7 @@ pub mod idempotency;
 pub mod instances;
 pub mod metric;
 pub mod password;
+pub mod rate_limit;
 pub mod redis;
 pub mod secret;
 pub mod telemetry;

@@ -56,6 +56,14 @@ impl Actor {
     }
 }
 
+/// Whose limits count: an account's, or the network's that nobody in particular comes from.
+pub fn principal(actor: &Actor, origin: &Origin) -> String {
+    match actor {
+        Actor::User { id, .. } => id.to_string(),
+        Actor::Anonymous | Actor::System => origin.network(),
+    }
+}
+
 /// Where a request comes from, as far as the connection and the client tell. What the client tells is not proof
 /// of anything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use super::drive::carry_out_now;
 use super::hand::{Case, Journey, Payments};
 use super::look::look_again;
 use super::operation::{First, Task, pending, write};
+use super::turn::Turn;
 use crate::domain::context::Context;
 use crate::domain::orders::change::{OrderInHand, commit};
 use crate::domain::orders::find::{self, OrderBy};
@@ -45,7 +46,7 @@ pub struct CreatePayment {
 ///
 /// # Errors
 /// NOT_FOUND, ALREADY_PAID, TRANSITION_INVALID, GATEWAY_NOT_CONFIGURED, CURRENCY_MISMATCH, INVALID, and those of the
-/// idempotency key.
+/// idempotency key. Throttled when too many were begun; one that was begun before under the same key never is.
 pub async fn create(ctx: &Context, command: &CreatePayment) -> Result<(PaymentId, Option<Refusal>)> {
     let mut checker = Checker::default();
     let phone = checker.optional_text("phone", command.phone.as_deref());
@@ -64,6 +65,7 @@ pub async fn create(ctx: &Context, command: &CreatePayment) -> Result<(PaymentId
     {
         return Err(not_found());
     }
+    let turn = Turn::take(ctx).await;
     let mut given_up = None;
     let id = loop {
         let txn = match claim(ctx, &request).await? {
@@ -75,11 +77,16 @@ pub async fn create(ctx: &Context, command: &CreatePayment) -> Result<(PaymentId
                 break id;
             }
         };
+        if let Turn::None { retry_after } = turn {
+            txn.rollback().await?;
+            return Err(Error::Throttled { retry_after });
+        }
         match begin(&txn, ctx, command, phone.as_deref(), given_up).await? {
             Begun::Written(id, written) => {
                 let result = json!({"paymentId": id.to_string()});
                 request.remember(&txn, result).await?;
                 commit(ctx, txn).await?;
+                turn.used();
                 carry_out_now(ctx, written).await;
                 break id;
             }

@@ -23,4 +23,5 @@ pub mod reconcile;
 pub mod refund;
 mod returned;
 pub mod stop;
+mod turn;
 pub mod void;

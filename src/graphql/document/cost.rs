@@ -7,13 +7,23 @@
 
 use std::collections::HashMap;
 
-use async_graphql::parser::types::{ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet};
+use async_graphql::parser::types::{
+    ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet,
+};
 use async_graphql::registry::{MetaField, MetaTypeName, Registry};
-use async_graphql::{Name, Positioned, ServerError, Variables};
+use async_graphql::{Name, Pos, Positioned, ServerError, Variables};
 use async_graphql_value::{ConstValue, Value};
 
+use super::charges::{self, Charges};
+use super::measure::root_fields;
 use super::{coded, positions};
 use crate::kernel::page::DEFAULT_PAGE_SIZE;
+
+/// What each mutation counts for, whatever it answers: it takes a transaction, and often a lock.
+const MUTATION: u64 = 10;
+
+/// What each look at the schema counts for, which is the same for all and read from memory.
+const INTROSPECTION: u64 = 10;
 
 /// What a list counts for that nobody can cut short. Most are shorter.
 const UNBOUNDED_LIST: u64 = 20;
@@ -27,6 +37,7 @@ const CHILDREN: [u64; 3] = [UNBOUNDED_LIST, 5, 1];
 /// What `totalCount` counts for: it goes through a whole list, of which the page shows a part. Lists are as long as
 /// the shop is large, so this is no measure, but a bound: some hundred of them, where one page shows a hundred.
 const COUNT: u64 = 200;
+const TOTAL: &str = "totalCount";
 
 /// What `filter.text` counts for, whatever the size of the page: all that match are found, and ranked, to show the best.
 const SEARCH: u64 = 200;
@@ -48,7 +59,7 @@ const SHORT_LISTS: [(&str, u64); 4] = [
     ("ledgerBalances", 1_500),
 ];
 
-/// What the operation could cost.
+/// What the operation could cost, at least 1, and what of it does not depend on how much there is.
 ///
 /// # Errors
 /// `MAX_COST_EXCEEDED`, with what it would cost and what it may.
@@ -58,9 +69,9 @@ pub(super) fn check(
     variables: &Variables,
     registry: &Registry,
     limit: u64,
-) -> Result<u64, Vec<ServerError>> {
+) -> Result<(u64, Charges), Vec<ServerError>> {
     let Some(root) = positions::root(registry, operation.node.ty) else {
-        return Ok(0);
+        return Ok((1, Charges::default()));
     };
     let mut counter = Counter {
         document,
@@ -68,16 +79,35 @@ pub(super) fn check(
         variables,
         registry,
         fragments: HashMap::new(),
+        surcharged: false,
     };
-    let parts = counter.selection(root, 0, &operation.node.selection_set.node);
-    let cost = parts.each.saturating_add(parts.once);
+    let set = &operation.node.selection_set.node;
+    let parts = counter.selection(root, 0, set);
+    let fixed = root_fields(document, operation).map(|field| match field.node.name.node.as_str() {
+        "__schema" | "__type" => INTROSPECTION,
+        _ if operation.node.ty == OperationType::Mutation => MUTATION,
+        _ => 0,
+    });
+    let fixed: u64 = fixed.sum();
+    let cost = parts.each.saturating_add(parts.once).saturating_add(fixed).max(1);
     if cost <= limit {
-        return Ok(cost);
+        // Most operations have none, and are not walked again.
+        let fields = if counter.surcharged {
+            charges::of_fields(&counter, root, set)
+        } else {
+            Vec::new()
+        };
+        return Ok((cost, Charges { fixed, fields }));
     }
+    Err(vec![too_dear(cost, limit, Some(operation.pos))])
+}
+
+/// The refusal of an operation that alone is more than anybody may ask for.
+pub(in crate::graphql) fn too_dear(cost: u64, limit: u64, pos: Option<Pos>) -> ServerError {
     let message = format!(
-        "The operation could cost {cost}, and {limit} is allowed: 1 for each object that the answer could have, {COUNT} for each totalCount, {SEARCH} for each search, {ALONE} for the events of each order and the orders of each user. Ask for smaller pages, or for fewer lists inside each other."
+        "The operation could cost {cost}, and {limit} is allowed: 1 for each object that the answer could have, {COUNT} for each totalCount, {SEARCH} for each search, {ALONE} for the events of each order and the orders of each user, {MUTATION} for each mutation. Ask for smaller pages, or for fewer lists inside each other."
     );
-    Err(vec![coded("MAX_COST_EXCEEDED", message, Some(operation.pos))])
+    coded("MAX_COST_EXCEEDED", message, pos)
 }
 
 /// What a selection costs.
@@ -98,11 +128,13 @@ impl Cost {
     }
 }
 
-struct Counter<'a> {
-    document: &'a ExecutableDocument,
+pub(super) struct Counter<'a> {
+    pub(super) document: &'a ExecutableDocument,
     operation: &'a Positioned<OperationDefinition>,
     variables: &'a Variables,
-    registry: &'a Registry,
+    pub(super) registry: &'a Registry,
+    /// Whether anything costs more than its objects.
+    surcharged: bool,
     /// By name, and by the level that they stand on.
     fragments: HashMap<(&'a str, usize), Cost>,
 }
@@ -146,8 +178,13 @@ impl<'a> Counter<'a> {
     }
 
     fn field(&mut self, parent: &str, level: usize, field: &'a Field) -> Cost {
-        if field.name.node == "totalCount" {
-            return Cost { each: 0, once: COUNT };
+        let surcharge = self.surcharge(parent, field);
+        self.surcharged |= surcharge > 0;
+        if field.name.node == TOTAL {
+            return Cost {
+                each: 0,
+                once: surcharge,
+            };
         }
         // Other leaves come with their object; the schema's own fields have a limit of their own.
         if field.selection_set.node.items.is_empty() || field.name.node.starts_with("__") {
@@ -173,17 +210,23 @@ impl<'a> Counter<'a> {
         } else {
             self.items(parent, field, meta)
         };
-        let search = if self.searches(field) { SEARCH } else { 0 };
-        let alone = READ_ALONE.contains(&(parent, field.name.node.as_str()));
-        let alone = if alone { ALONE } else { 0 };
         Cost {
             each: items
                 .saturating_mul(inside.each.saturating_add(1))
                 .saturating_add(inside.once)
-                .saturating_add(search)
-                .saturating_add(alone),
+                .saturating_add(surcharge),
             once: 0,
         }
+    }
+
+    /// What a field costs beyond its objects.
+    pub(super) fn surcharge(&self, parent: &str, field: &Field) -> u64 {
+        if field.name.node == TOTAL {
+            return COUNT;
+        }
+        let search = if self.searches(field) { SEARCH } else { 0 };
+        let alone = READ_ALONE.contains(&(parent, field.name.node.as_str()));
+        search + if alone { ALONE } else { 0 }
     }
 
     fn searches(&self, field: &Field) -> bool {

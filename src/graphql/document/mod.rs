@@ -5,6 +5,7 @@
 //! operation with its fragments spread, then the input, then the size of what it asks for. Everything here is linear in the text.
 
 mod caching;
+mod charges;
 mod cost;
 mod lexer;
 mod lists;
@@ -30,6 +31,8 @@ use super::persisted::Registration;
 use crate::infra::secret::digest;
 use crate::kernel::config::LimitsConfig;
 
+pub use charges::Charges;
+pub(super) use cost::too_dear;
 pub use variables::InputTypes;
 
 #[cfg(test)]
@@ -45,6 +48,8 @@ pub struct Prepared {
     pub variables: Variables,
     /// What it could cost at most: see `cost`.
     pub cost: u64,
+    /// What of that its answer does not show.
+    pub charges: Charges,
     /// SHA-256 of the document's text, in hexadecimal: what logs and caches know it by.
     pub hash: String,
     /// What to remember of it once it has been executed.
@@ -136,7 +141,7 @@ pub fn prepare(
     literals::check(&document, &operation, types)?;
     let variables = types.coerce(&operation, variables)?;
     lists::check(&document, &operation, &variables, limits.list_items)?;
-    let cost = cost::check(&document, &operation, &variables, &types.0, limits.cost)?;
+    let (cost, charges) = cost::check(&document, &operation, &variables, &types.0, limits.cost)?;
     root::single(&mut document, &mut operation)?;
     omitted::strip(&mut document, &mut operation, &variables, &types.0);
     let kind = operation.node.ty;
@@ -147,6 +152,7 @@ pub fn prepare(
         operation_name: name,
         variables,
         cost,
+        charges,
         hash: digest(text),
         registration: None,
     })

@@ -19,9 +19,12 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::time::timeout;
 use url::{Host, Url};
 
+use super::accept::MediaType;
 use super::{Peer, Shared, SharedState, auth, reply};
+use crate::graphql::cookies::RefreshCookie;
+use crate::graphql::engine::Caller;
 use crate::infra::metric::SOCKETS;
-use crate::kernel::actor::Origin;
+use crate::kernel::actor::{Actor, Origin};
 use crate::kernel::config::Environment;
 
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -75,6 +78,15 @@ pub(super) async fn open(
         }
     };
     let origin = auth::origin(&shared, peer.map(|peer| peer.0), &headers);
+    // Who it will be nobody has said yet.
+    let nobody = Caller {
+        actor: Actor::Anonymous,
+        origin: origin.clone(),
+        refresh_cookie: RefreshCookie::default(),
+    };
+    if let Err(throttled) = shared.engine.charge(&nobody).await {
+        return reply::answer(&throttled, MediaType::Json);
+    }
     let limit = shared.limits().socket_message_bytes;
     upgrade
         .protocols([PROTOCOL])

@@ -228,25 +228,21 @@ impl Session<'_> {
             )));
         }
         let most = self.shared.limits().socket_operations;
-        let prepared = if self.active.len() >= most {
+        let refusal = if self.active.len() >= most {
             let message = format!("No more than {most} operations at once run on one socket.");
-            Err(Answer::refused("THROTTLED", message))
+            Answer::refused("THROTTLED", message)
+        } else if self.shared.engine.is_full() {
+            Answer::overloaded()
         } else {
-            self.shared.engine.prepare(&actor, request)
+            let prepared = self.shared.engine.prepare(&actor, request);
+            self.start(id, actor, prepared);
+            return Ok(());
         };
-        match prepared {
-            Ok(prepared) => {
-                self.start(id, actor, prepared);
-                Ok(())
-            }
-            Err(refusal) => {
-                let payload = refusal.errors();
-                self.say(&Say::Error { id: &id, payload }, Some(&id), None)
-            }
-        }
+        let payload = refusal.errors();
+        self.say(&Say::Error { id: &id, payload }, Some(&id), None)
     }
 
-    fn start(&mut self, id: String, actor: Actor, prepared: Prepared) {
+    fn start(&mut self, id: String, actor: Actor, prepared: Result<Prepared, Answer>) {
         let (handle, registration) = AbortHandle::new_pair();
         let caller = engine::Caller {
             actor,
@@ -254,10 +250,16 @@ impl Session<'_> {
             // No answer on a socket can carry one.
             refresh_cookie: RefreshCookie::default(),
         };
-        let endless = prepared.kind == OperationType::Subscription;
+        let endless = prepared
+            .as_ref()
+            .is_ok_and(|prepared| prepared.kind == OperationType::Subscription);
+        let engine = Arc::clone(&self.shared.engine);
         let events = {
             let id = id.clone();
-            let answers = Arc::clone(&self.shared.engine).subscribe(caller, prepared);
+            let answers = match prepared {
+                Ok(prepared) => engine.subscribe(caller, prepared),
+                Err(refusal) => stream::once(async move { engine.refused(&caller, refusal).await }).boxed(),
+            };
             // A subscription tells of one event at a time, whatever else goes on.
             let turns = if endless {
                 Arc::new(Semaphore::new(1))

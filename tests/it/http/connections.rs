@@ -141,7 +141,7 @@ both! {
         read(&mut idle).await;
         assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
         slow.write_all(rest.as_bytes()).await.unwrap();
-        assert!(read(&mut slow).await.contains(r#"{"data":{"__typename":"Query"}}"#));
+        assert!(read(&mut slow).await.contains(r#"{"data":{"__typename":"Query"},"#));
         stopping.await.unwrap();
     }
 

@@ -20,11 +20,11 @@ const ACCEPT_NEW: (&str, &str) = ("accept", "application/graphql-response+json")
 const ACCEPT_OLD: (&str, &str) = ("accept", "application/json");
 
 /// A mutation that waits for whatever [`hold`] gave.
-const CREATE: &str =
+pub(crate) const CREATE: &str =
     r#"mutation { productCreate(input: {name: "Mug", variants: [{price: "12.00"}]}) { product { id } } }"#;
 
 /// Keeps whoever changes products waiting until it is rolled back, however fast the machine is.
-async fn hold(shop: &Shop) -> DatabaseTransaction {
+pub(crate) async fn hold(shop: &Shop) -> DatabaseTransaction {
     let txn = shop.db().begin().await.unwrap();
     // On SQLite a transaction has the one lock on writing from its beginning.
     if shop.kind == Kind::Postgres {

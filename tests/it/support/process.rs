@@ -22,6 +22,7 @@ pub(crate) fn souk(folder: &Path, database: &str) -> Command {
         // Else it depends on the port, which tokens made by another command do not know.
         .env("SOUK_JWT_ISSUER", "souk tests")
         .env("SOUK_LOG", "error")
+        .envs(["API", "STAFF", "PAYMENTS"].map(|name| (format!("SOUK_RATE_LIMIT_{name}"), "off")))
         .stdin(Stdio::null());
     command
 }
@@ -88,6 +89,13 @@ impl Process {
     pub(crate) fn stop(self) {
         self.terminate();
         assert_eq!(self.ended(), Some(0));
+    }
+
+    /// The most memory that it has ever had, in KiB.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        line.unwrap().trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// SIGKILL: nothing can be done about it.
