@@ -13,7 +13,7 @@ use tokio::task::{JoinHandle, block_in_place};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
-use super::{ORDER, guest_token, happen, message, place, subscribe_with};
+use super::{ORDER, cursor, guest_token, happen, message, place, subscribe_with};
 use crate::support::process::{Process, free_port};
 use crate::support::{Kind, Shop, Socket, TestDatabase};
 
@@ -101,7 +101,7 @@ async fn ask(connection: &mut TcpStream) -> Option<bool> {
 struct Waiter {
     order: OrderId,
     heard: i32,
-    cursor: Option<String>,
+    cursor: String,
     socket: Option<Socket>,
 }
 
@@ -125,7 +125,7 @@ impl Waiter {
                     let event = &told["payload"]["data"]["orderEvents"];
                     self.heard += 1;
                     assert_eq!(event["message"], json!(message(self.order, self.heard)), "{told}");
-                    self.cursor = event["cursor"].as_str().map(str::to_owned);
+                    self.cursor = event["cursor"].as_str().unwrap().to_owned();
                 }
                 Some(Message::Close(frame)) => return frame.map(|frame| frame.code.into()),
                 Some(_) => {}
@@ -191,17 +191,19 @@ async fn twenty_times(kind: Kind) {
         fleet.grow();
     }
     let order = place(&shop.platform, None).await;
+    happen(&shop.platform, order, 1).await;
     let mut waiter = Waiter {
         order,
-        heard: 0,
-        cursor: None,
+        // Without a place to begin at it would hear only of what happens from then on.
+        heard: 1,
+        cursor: cursor(order, 1),
         socket: None,
     };
     let stop = CancellationToken::new();
     let clients: Vec<JoinHandle<i64>> = (0..CLIENTS)
         .map(|i| tokio::spawn(hammer(Arc::clone(&targets), stop.clone(), i)))
         .collect();
-    let mut happened = 0;
+    let mut happened = 1;
     waiter.go_to(fleet.running[0].address.parse().unwrap()).await;
     for _ in 0..ROUNDS {
         happen(&shop.platform, order, 1).await;

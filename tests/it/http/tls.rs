@@ -149,11 +149,17 @@ async fn on_a_shop<F: AsyncFnOnce(&Shop)>(test: F) {
 async fn requests_and_sockets_go_over_tls() {
     on_a_shop(async |shop| {
         let pair = Pair::new();
-        let server = pair.serve(shop, &[]).await;
+        let server = pair
+            .serve(shop, &[("SOUK_PUBLIC_URL", "https://shop.example")])
+            .await;
         let certificate = std::fs::read(pair.certificate()).unwrap();
         let mut stream = connect(&server, &certificate).await.unwrap();
         assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
-        assert!(ask(&mut stream).await.starts_with("HTTP/1.1 200 OK"));
+        let answer = ask(&mut stream).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 200 OK") && answer.contains("strict-transport-security: max-age="),
+            "{answer}"
+        );
         // The same connection, once more.
         assert!(ask(&mut stream).await.starts_with("HTTP/1.1 200 OK"));
         let mut request = "wss://localhost/graphql/ws".into_client_request().unwrap();
