@@ -60,10 +60,11 @@ impl Tls {
         let provider = Arc::new(ring::default_provider());
         let (pair, print) = load(files, &provider)?;
         let current = Arc::new(Current(RwLock::new(Arc::new(pair))));
+        let shown: Arc<dyn ResolvesServerCert> = Arc::<Current>::clone(&current);
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13, &TLS12])?
             .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
+            .with_cert_resolver(shown);
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self {
             files: files.clone(),
