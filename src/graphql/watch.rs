@@ -57,7 +57,7 @@ impl Outcome {
         };
         match answer {
             Answer::Failed(Failure::Timeout, _) => Self::Timeout,
-            Answer::Failed(Failure::Internal, _) => Self::Internal,
+            Answer::Failed(Failure::Internal | Failure::Unavailable, _) => Self::Internal,
             Answer::Refused(_) | Answer::Executed(_) if has("THROTTLED") => Self::Throttled,
             Answer::Refused(_) => Self::Refused,
             Answer::Executed(_) if has("INTERNAL") => Self::Internal,

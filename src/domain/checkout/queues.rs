@@ -59,7 +59,7 @@ async fn queue<E: EntityTrait>(
         .column_as(due_at.count(), "depth")
         .column_as(due_at.min(), "first")
         .into_tuple()
-        .one(ctx.reader())
+        .one(ctx.fresh())
         .await?;
     let (depth, first) = row.unwrap_or_default();
     let age = first.map_or(0.0, |first| (ctx.now() - first).as_seconds_f64().max(0.0));
