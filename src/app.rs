@@ -268,19 +268,32 @@ pub async fn connect(config: &Config) -> anyhow::Result<Db> {
 }
 
 /// # Errors
-/// The schema is newer than this program, or older and not to be migrated by it.
+/// The schema has less than this program needs, and is not to be migrated by it.
 pub async fn check_schema(db: &Db, auto_migrate: bool) -> anyhow::Result<()> {
     let state = SchemaState::of(db)
         .await
         .context("cannot read which migrations the database has")?;
+    let contracted: Vec<&str> = state.contracted().collect();
     anyhow::ensure!(
-        state.unknown.is_empty(),
-        "the database has migrations that this version of souk does not know ({}): run the version that made them, or a newer one",
-        state.unknown.join(", ")
+        contracted.is_empty(),
+        "a newer version of souk took away what this one needs ({}): run the version that did, or a newer one",
+        contracted.join(", ")
     );
     if state.pending.is_empty() {
+        if !state.unknown.is_empty() {
+            tracing::warn!(
+                steps = state.unknown.join(", "),
+                "the database is newer by {} steps, which this version can live with",
+                state.unknown.len()
+            );
+        }
         return Ok(());
     }
+    anyhow::ensure!(
+        state.unknown.is_empty(),
+        "the database has migrations that this version of souk does not know ({}), and lacks others: run the version that made them, or a newer one",
+        state.unknown.join(", ")
+    );
     anyhow::ensure!(
         auto_migrate,
         "the database lacks {} migrations: run `souk migrate up`, or set SOUK_AUTO_MIGRATE=true",

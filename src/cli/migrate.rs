@@ -7,7 +7,7 @@ use clap::Subcommand;
 
 use crate::app::connect;
 use crate::infra::db::Db;
-use crate::infra::db::schema::{SchemaState, migrate_down, migrate_up};
+use crate::infra::db::schema::{CONTRACTS, SchemaState, migrate_down, migrate_up};
 use crate::kernel::config::Config;
 
 #[derive(Debug, clap::Args)]
@@ -26,7 +26,8 @@ enum Direction {
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
         steps: u32,
     },
-    /// List the steps, taken and missing; fails unless all are taken.
+    /// List the steps: taken, missing, and those of a newer version, which this one can live with or not. Fails when some are
+    /// missing, or cannot be lived with.
     Status,
 }
 
@@ -43,6 +44,11 @@ async fn go(db: &Db, direction: Direction) -> anyhow::Result<ExitCode> {
         .context("cannot read which migrations the database has")?;
     match direction {
         Direction::Up => {
+            // Of a rolling upgrade: the newer version has been here first.
+            if before.serves() {
+                println!("0 steps taken: the database has all that this version needs.");
+                return Ok(ExitCode::SUCCESS);
+            }
             refuse_unknown(&before)?;
             migrate_up(db).await.context("a migration failed")?;
             println!(
@@ -64,16 +70,16 @@ async fn go(db: &Db, direction: Direction) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Direction::Status => {
-            for (steps, word) in [
-                (&before.applied, "taken"),
-                (&before.pending, "missing"),
-                (&before.unknown, "unknown"),
-            ] {
+            for (steps, word) in [(&before.applied, "taken"), (&before.pending, "missing")] {
                 for step in steps {
                     println!("{word:<8} {step}");
                 }
             }
-            Ok(if before.is_current() {
+            for step in &before.unknown {
+                let contracts = step.contains(CONTRACTS);
+                println!("{:<8} {step}", if contracts { "too new" } else { "newer" });
+            }
+            Ok(if before.serves() {
                 ExitCode::SUCCESS
             } else {
                 ExitCode::FAILURE

@@ -25,7 +25,7 @@ pub(super) async fn live() -> Response {
 pub(super) async fn ready(State(shared): SharedState) -> Response {
     let (database, migrations) =
         match tokio::time::timeout(PATIENCE, SchemaState::read(&shared.engine.platform().db)).await {
-            Ok(Ok(state)) => ("ok", if state.is_current() { "ok" } else { "not current" }),
+            Ok(Ok(state)) => ("ok", word(&state)),
             Ok(Err(error)) => {
                 tracing::warn!(error = %error, "the database does not answer");
                 ("unreachable", "unknown")
@@ -50,7 +50,7 @@ pub(super) async fn ready(State(shared): SharedState) -> Response {
         None => "off",
     };
     let stopping = shared.lifecycle.stopping.is_cancelled();
-    let ready = database == "ok" && migrations == "ok" && events != "behind" && !stopping;
+    let ready = database == "ok" && matches!(migrations, "ok" | "newer") && events != "behind" && !stopping;
     let status = if ready {
         StatusCode::OK
     } else {
@@ -69,6 +69,15 @@ pub(super) async fn ready(State(shared): SharedState) -> Response {
         status,
         json!({"status": word, "checks": checks, "instances": instances}),
     )
+}
+
+fn word(state: &SchemaState) -> &'static str {
+    match (state.serves(), state.is_current()) {
+        (true, true) => "ok",
+        // By steps that this version can live with.
+        (true, false) => "newer",
+        (false, _) => "not current",
+    }
 }
 
 fn report(status: StatusCode, body: Value) -> Response {

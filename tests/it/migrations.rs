@@ -1,6 +1,7 @@
 //! Every step of the schema can be taken back, and the schema keeps its house rules.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use migration::{Migrator, MigratorTrait as _};
 use souk::app::check_schema;
@@ -172,5 +173,101 @@ both! {
         let without_index: Vec<_> = keys.difference(&indexed).collect();
         assert_eq!(without_index, ["stray.parent_id"]);
         assert!(!description(shop).await.is_empty());
+    }
+}
+
+/// What of a step's text takes something away, or asks for more than the version before it gives.
+fn contractions(source: &str) -> Vec<&'static str> {
+    const SIGNS: &[&str] = &[
+        "drop_table",
+        "drop_column",
+        "rename_table",
+        "rename_column",
+        "table::rename",
+        "modify_column",
+        "drop table",
+        "drop column",
+        "rename to",
+        "rename column",
+        "set not null",
+    ];
+    // Whatever goes down is allowed to.
+    let up = source.split("async fn down").next().unwrap_or_default();
+    let up: Vec<&str> = up
+        .split("\nconst ")
+        .filter(|part| !part.split(':').next().unwrap_or_default().ends_with("DOWN"))
+        .collect();
+    let up = up.join("\nconst ").to_lowercase();
+    let mut found: Vec<_> = SIGNS.iter().copied().filter(|sign| up.contains(sign)).collect();
+    let strict = |definition: &str| {
+        let definition = definition.split([';', '"']).next().unwrap_or_default();
+        definition.contains("not null") && !definition.contains("default")
+    };
+    if up.split("add column").skip(1).any(strict) {
+        found.push("add column … not null");
+    }
+    let built = |call: &str| {
+        let call = call
+            .split(".add_column")
+            .next()
+            .unwrap_or_default()
+            .split(".to_owned()")
+            .next()
+            .unwrap_or_default();
+        call.contains("not_null()") && !call.contains("default(")
+    };
+    if up.split("add_column").skip(1).any(built) {
+        found.push("add_column … not_null");
+    }
+    found
+}
+
+/// The steps before this one were taken before anything ran side by side.
+const FIRST_RELEASED: u32 = 15;
+
+#[test]
+fn a_step_that_contracts_says_so() {
+    let mut looked = 0;
+    for file in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migration/src")).unwrap() {
+        let file = file.unwrap();
+        let name = file.file_name().into_string().unwrap();
+        let number = name
+            .split('_')
+            .nth(1)
+            .and_then(|number| number.parse::<u32>().ok());
+        if !name.starts_with('m') || number.is_none() {
+            continue;
+        }
+        looked += 1;
+        let found = contractions(&fs::read_to_string(file.path()).unwrap());
+        let says_so = name.contains(souk::infra::db::schema::CONTRACTS);
+        assert!(
+            found.is_empty() || says_so || number < Some(FIRST_RELEASED),
+            "{name} must have _contract_ in its name, because of {found:?}: the version before it runs beside it"
+        );
+    }
+    assert!(looked >= 14, "{looked} steps were found");
+}
+
+#[test]
+fn contractions_are_noticed() {
+    for contracts in [
+        "manager.drop_table(Table::drop().table(\"cart\").to_owned())",
+        "Table::alter().table(\"cart\").drop_column(\"note\")",
+        "const POSTGRES_UP: &str = \"ALTER TABLE cart RENAME COLUMN note TO remark\";",
+        "ALTER TABLE cart ALTER COLUMN note SET NOT NULL",
+        "ALTER TABLE cart ADD COLUMN note text NOT NULL; SELECT 'default'",
+        ".add_column(ColumnDef::new(\"note\").text().not_null()).add_column(ColumnDef::new(\"x\").default(1))",
+    ] {
+        assert_ne!(contractions(contracts), Vec::<&str>::new(), "{contracts}");
+    }
+    for expands in [
+        "manager.create_table(column.text().not_null())\nasync fn down() { drop_table }",
+        "\nconst UP: &str = \"CREATE TABLE a (b text NOT NULL)\";\nconst DOWN: &str = \"DROP TABLE a\";\nfn f() {}",
+        "ALTER TABLE cart ADD COLUMN note text NOT NULL DEFAULT ''",
+        ".add_column(ColumnDef::new(\"note\").text().not_null().default(\"\"))",
+        ".add_column(ColumnDef::new(\"note\").text()).to_owned(); index(\"x\").not_null()",
+    ] {
+        assert_eq!(contractions(expands), Vec::<&str>::new(), "{expands}");
     }
 }

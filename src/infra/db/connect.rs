@@ -22,6 +22,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The shortest, however short the deadline: connecting takes a while on a machine that is busy.
+const LEAST_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How long it waits for one of the replica's, when the primary can answer as well.
 const REPLICA_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -155,7 +158,7 @@ fn postgres_options(url: &SecretString, config: &DatabaseConfig) -> ConnectOptio
         // A statement whose request is over would go on in the database, and keep its connection.
         options.statement_timeout(timeout);
         // Less than the deadline: a request that finds no connection says so, and may be sent again.
-        options.acquire_timeout(ACQUIRE_TIMEOUT.min(timeout / 2));
+        options.acquire_timeout(ACQUIRE_TIMEOUT.min(LEAST_ACQUIRE_TIMEOUT.max(timeout / 2)));
     }
     let idle = config
         .statement_timeout

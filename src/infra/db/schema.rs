@@ -1,4 +1,8 @@
 //! The state of the database's schema against the steps that this program knows.
+//!
+//! Steps expand, or they contract. An older program lives with a schema that was expanded: nothing that it uses is missing or
+//! asks for more. So old and new instances run side by side while a new version is rolled out, and what nobody uses any more
+//! is taken away a release later, by a step that says so in its name.
 
 use std::collections::BTreeSet;
 
@@ -12,9 +16,12 @@ use super::{Db, lock};
 pub struct SchemaState {
     pub applied: Vec<String>,
     pub pending: Vec<String>,
-    /// Taken by a newer or another program: this one must not touch the database.
+    /// Taken by a newer or another program.
     pub unknown: Vec<String>,
 }
+
+/// What the name of a step has that takes something away, or asks for more than before.
+pub const CONTRACTS: &str = "_contract_";
 
 impl SchemaState {
     pub async fn of(db: &Db) -> Result<Self, DbErr> {
@@ -45,6 +52,19 @@ impl SchemaState {
 
     pub fn is_current(&self) -> bool {
         self.pending.is_empty() && self.unknown.is_empty()
+    }
+
+    /// Whether this program does its work on it: it has all that the program needs, and is at most newer.
+    pub fn serves(&self) -> bool {
+        self.pending.is_empty() && self.contracted().next().is_none()
+    }
+
+    /// What a newer program took away, and this one cannot live with.
+    pub fn contracted(&self) -> impl Iterator<Item = &str> {
+        self.unknown
+            .iter()
+            .map(String::as_str)
+            .filter(|step| step.contains(CONTRACTS))
     }
 }
 

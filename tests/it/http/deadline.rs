@@ -51,6 +51,22 @@ async fn is_stopped(handle: &DatabaseConnection) {
     run(handle, "SELECT 1").await.unwrap();
 }
 
+/// What was given up is not only left alone: it does not go on in the server.
+async fn nothing_endless_runs(shop: &Shop) {
+    let sql =
+        "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'souk'
+        AND state = 'active' AND query LIKE '%i % 9%' AND pid <> pg_backend_pid()";
+    let begun = Instant::now();
+    loop {
+        let running = shop.rows(sql).await;
+        if running.is_empty() {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{running:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 both! {
     async fn a_read_that_takes_too_long_is_stopped_and_frees_its_connection(shop: &Shop) {
         let db = serving(shop, Duration::from_millis(500)).await;
@@ -61,6 +77,9 @@ both! {
         let abandoned = tokio::time::timeout(Duration::from_millis(10), run(db.fresh(), ENDLESS)).await;
         assert!(abandoned.is_err());
         tokio::time::timeout(PATIENCE, run(db.fresh(), "SELECT 1")).await.unwrap().unwrap();
+        if shop.kind == Kind::Postgres {
+            nothing_endless_runs(shop).await;
+        }
         db.close().await.unwrap();
     }
 

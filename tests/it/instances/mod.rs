@@ -1,9 +1,13 @@
-//! Several instances of one shop: what they share, what they tell each other, and how they do without.
+//! Several instances of one shop: what they share, what they tell each other, and how they do without when it goes away.
 
 mod bounds;
+mod cluster;
+mod failover;
 mod outage;
 mod presence;
+mod replica;
 mod told;
+mod upgrade;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -19,7 +19,12 @@ pub(crate) enum Kind {
 
 pub(crate) enum TestDatabase {
     Sqlite(TempDir),
-    Postgres { cluster: &'static Cluster, name: String },
+    Postgres {
+        cluster: &'static Cluster,
+        name: String,
+    },
+    /// A PostgreSQL that somebody else started, and stops.
+    Other(String),
 }
 
 impl TestDatabase {
@@ -45,7 +50,7 @@ impl TestDatabase {
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Sqlite(_) => Kind::Sqlite,
-            Self::Postgres { .. } => Kind::Postgres,
+            Self::Postgres { .. } | Self::Other(_) => Kind::Postgres,
         }
     }
 
@@ -54,6 +59,7 @@ impl TestDatabase {
         match self {
             Self::Sqlite(folder) => format!("sqlite://{}", folder.path().join("souk.db").display()),
             Self::Postgres { cluster, name } => cluster.url(name),
+            Self::Other(url) => url.clone(),
         }
     }
 
@@ -62,6 +68,7 @@ impl TestDatabase {
         match self {
             Self::Sqlite(folder) => folder.close().unwrap(),
             Self::Postgres { cluster, name } => cluster.drop(&name).await,
+            Self::Other(_) => {}
         }
     }
 }

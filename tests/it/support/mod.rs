@@ -20,6 +20,7 @@ pub(crate) mod buyer;
 mod cluster;
 mod database;
 mod goods;
+pub(crate) mod grown;
 pub(crate) mod process;
 mod redis;
 mod shop;

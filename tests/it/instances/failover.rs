@@ -1,0 +1,215 @@
+//! PostgreSQL goes away, comes back, or is another one: what clients are told, and that what they send again is done once.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Request;
+use http_body_util::BodyExt as _;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use souk::app::App;
+use souk::infra::db::Db;
+use souk::kernel::config::DatabaseConfig;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tower::ServiceExt as _;
+
+use crate::support::buyer::{PLACE, address};
+use crate::support::grown::Grown;
+use crate::support::{As, Shop, TestDatabase, product};
+
+/// What a request was answered with.
+struct Heard {
+    status: u16,
+    retry_after: Option<String>,
+    body: Value,
+}
+
+impl Heard {
+    fn error(&self) -> &Value {
+        &self.body["errors"][0]["extensions"]
+    }
+
+    fn is_to_be_sent_again(&self) -> bool {
+        let told = (&self.error()["code"], &self.error()["retryable"]) == (&json!("INTERNAL"), &json!(true));
+        told && self.status == 503 && self.retry_after.is_some() && self.body.get("data").is_none()
+    }
+}
+
+async fn ask(app: &App, document: &str, variables: Value) -> Heard {
+    let body = json!({"query": document, "variables": variables}).to_string();
+    let request = Request::post("/graphql")
+        .header("content-type", "application/json")
+        .header("accept", "application/graphql-response+json")
+        .body(Body::from(body))
+        .unwrap();
+    let response = app.router().oneshot(request).await.unwrap();
+    let (head, body) = response.into_parts();
+    let retry_after = head.headers.get("retry-after");
+    Heard {
+        status: head.status.as_u16(),
+        retry_after: retry_after.map(|value| value.to_str().unwrap().to_owned()),
+        body: serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap(),
+    }
+}
+
+/// What a server of this shop's settings would serve, on the database at this address.
+async fn app(shop: &Shop, url: String, deadline: Duration) -> App {
+    let config = DatabaseConfig {
+        url: SecretString::from(url),
+        connections: 3,
+        ..shop.config.database.clone()
+    };
+    let db = Db::connect(&config).await.unwrap();
+    let db = db.serving(&config, deadline).await.unwrap();
+    App::on(db, shop.config.clone(), Arc::clone(&shop.clock) as _).unwrap()
+}
+
+/// Stands between a client and its database, and cuts the line after a COMMIT when it is told to.
+struct Between {
+    address: SocketAddr,
+    armed: Arc<AtomicBool>,
+}
+
+impl Between {
+    async fn before(database: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let armed = Arc::new(AtomicBool::new(false));
+        let arm = Arc::clone(&armed);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let server = TcpStream::connect(&database).await.unwrap();
+                tokio::spawn(Self::pass(client, server, Arc::clone(&arm)));
+            }
+        });
+        Self { address, armed }
+    }
+
+    async fn pass(mut client: TcpStream, mut server: TcpStream, armed: Arc<AtomicBool>) {
+        let (mut asked, mut said) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+        loop {
+            tokio::select! {
+                read = client.read(&mut asked) => {
+                    let read = read.unwrap_or(0);
+                    if read == 0 || server.write_all(&asked[..read]).await.is_err() {
+                        return;
+                    }
+                    let commits = asked[..read].windows(6).any(|bytes| bytes == b"COMMIT");
+                    if commits && armed.swap(false, Ordering::SeqCst) {
+                        // It is heard and done, and nobody hears so.
+                        server.read(&mut said).await.unwrap();
+                        return;
+                    }
+                }
+                read = server.read(&mut said) => {
+                    let read = read.unwrap_or(0);
+                    if read == 0 || client.write_all(&said[..read]).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_again_after_an_outage_is_done_once() {
+    let Some(grown) = Grown::up(&["--no-souk"]) else {
+        return;
+    };
+    let database = grown.database().await;
+    let shop = Shop::open(&database, &[]).await;
+    let mug = shop.add(product("Mug").stock(10)).await;
+    let mug = shop.variants_of(mug).await.remove(0);
+    an_answer_to_a_commit_is_lost(&shop, &database, &mug).await;
+    the_database_is_away(&grown, &shop, &database, &mug).await;
+    the_address_leads_to_a_standby(&grown, &shop).await;
+    shop.balance().await;
+    shop.close().await;
+}
+
+async fn an_answer_to_a_commit_is_lost(shop: &Shop, database: &TestDatabase, mug: &str) {
+    let mut url = url::Url::parse(&database.url()).unwrap();
+    let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
+    let between = Between::before(host).await;
+    url.set_port(Some(between.address.port())).unwrap();
+    let app = app(shop, url.into(), Duration::from_secs(10)).await;
+    let cart = shop.cart(&[(mug, 1)]).await;
+    let input = json!({"cartId": cart, "email": "ann@example.com", "shippingAddress": address(), "idempotencyKey": "lost"});
+    between.armed.store(true, Ordering::SeqCst);
+    let lost = ask(&app, PLACE, json!({ "input": input })).await;
+    assert!(lost.is_to_be_sent_again(), "{} {}", lost.status, lost.body);
+    assert!(!between.armed.load(Ordering::SeqCst), "the line was cut");
+    let again = ask(&app, PLACE, json!({ "input": input })).await;
+    assert!(
+        again.body["data"]["orderPlace"]["order"]["id"].is_string(),
+        "{}",
+        again.body
+    );
+    assert_eq!(
+        shop.rows("SELECT CAST(count(*) AS text) FROM shop_order").await,
+        [["1"]]
+    );
+    app.platform.db.clone().close().await.unwrap();
+}
+
+async fn the_database_is_away(grown: &Grown, shop: &Shop, database: &TestDatabase, mug: &str) {
+    let app = app(shop, database.url(), Duration::from_secs(2)).await;
+    let cart = shop.cart(&[(mug, 1)]).await;
+    let input = json!({"cartId": cart, "email": "ann@example.com", "shippingAddress": address(), "idempotencyKey": "away"});
+    let read = "{ products(first: 1) { nodes { name } } }";
+    // Its connections are idle when it stops, and are found out then.
+    assert_eq!(ask(&app, read, json!({})).await.status, 200);
+    grown.tell_aside("postgres stop").await;
+    for (document, variables) in [(read, json!({})), (PLACE, json!({ "input": input }))] {
+        let refused = ask(&app, document, variables).await;
+        assert!(
+            refused.is_to_be_sent_again(),
+            "{} {}",
+            refused.status,
+            refused.body
+        );
+    }
+    grown.tell_aside("postgres start").await;
+    let placed = ask(&app, PLACE, json!({ "input": input })).await;
+    assert!(
+        placed.body["data"]["orderPlace"]["order"]["id"].is_string(),
+        "{}",
+        placed.body
+    );
+    assert_eq!(
+        shop.rows("SELECT CAST(count(*) AS text) FROM shop_order").await,
+        [["2"]]
+    );
+    app.platform.db.clone().close().await.unwrap();
+}
+
+/// What an address means may change before who it was before is gone.
+async fn the_address_leads_to_a_standby(grown: &Grown, shop: &Shop) {
+    let replica = DatabaseConfig {
+        url: SecretString::from(grown.address("DATABASE_REPLICA_URL")),
+        statement_timeout: Some(Duration::from_secs(1)),
+        ..shop.config.database.clone()
+    };
+    assert!(Db::connect(&replica).await.is_err(), "a standby is no primary");
+    grown.tell_aside("replica promote").await;
+    let db = loop {
+        if let Ok(db) = Db::connect(&replica).await {
+            break db;
+        }
+    };
+    db.begin().await.unwrap().commit().await.unwrap();
+    db.close().await.unwrap();
+    let data = shop
+        .data(
+            As::Anonymous,
+            "{ products(first: 1) { nodes { name } } }",
+            json!({}),
+        )
+        .await;
+    assert_eq!(data["products"]["nodes"][0]["name"], "Mug");
+}
