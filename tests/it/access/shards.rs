@@ -150,8 +150,7 @@ async fn everything(shop: &Shop) -> BTreeSet<String> {
     };
     reconcile(&system, &scope, &mut Nobody).await.unwrap();
     drop(guard);
-    let found = statements.0.lock().unwrap().clone();
-    found
+    statements.0.lock().unwrap().clone()
 }
 
 #[tokio::test]
