@@ -91,7 +91,6 @@ async fn events_that_one_writes_are_told_by_the_other() {
             message(order, seq)
         );
     }
-    drop(events);
     pair.close().await;
     shop.close().await;
     database.drop().await;
