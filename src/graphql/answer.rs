@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::document::coded;
 use super::throttle::Cost;
+use crate::infra::metric::RATE_LIMIT_REFUSALS;
 use crate::kernel::config::LimitsConfig;
 
 /// An error of ours may explain itself at more length than one that repeats the request.
@@ -92,6 +93,7 @@ impl Answer {
     }
 
     pub fn overloaded() -> Self {
+        RATE_LIMIT_REFUSALS.counter(["in_flight"]).increment(1);
         let message = "Too much is being asked for at once: try again in a second.";
         Self::retryable(Failure::Overloaded, message)
     }

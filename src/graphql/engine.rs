@@ -127,8 +127,13 @@ impl Engine {
             let error = document::too_dear(prepared.cost, limiter.capacity(), None);
             return Err(refused(vec![error]));
         }
+        let name = prepared.operation_name.as_deref();
+        let own_name = name
+            .filter(|_| self.persisted.trusts(&prepared.hash))
+            .map(watch::own);
         Ok(Prepared {
             registration,
+            own_name,
             ..prepared
         })
     }

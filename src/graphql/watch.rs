@@ -3,10 +3,11 @@
 //!
 //! What an operation calls itself its client has made up, and there is no end to what clients make up. So metrics know an
 //! operation by the one field of the schema that it asks for, such as `products` or `orderPlace`: what it does, in one of
-//! some sixty words that are ours.
+//! some sixty words that are ours. Only operations of trusted documents are known by their names, of which there are as many as
+//! the shop has written.
 
-use std::collections::HashSet;
-use std::sync::OnceLock;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_graphql::ServerError;
@@ -26,6 +27,20 @@ static ROOTS: OnceLock<HashSet<String>> = OnceLock::new();
 /// More of an operation's own name does not come into the log.
 const LONGEST_NAME: usize = 64;
 
+/// The names of operations that the shop has written itself.
+static OWN: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+
+/// A name of the shop's own, kept for good: there are only so many.
+pub(super) fn own(name: &str) -> &'static str {
+    let mut names = OWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = names.get(name) {
+        return known;
+    }
+    let kept: &'static str = Box::leak(name.to_owned().into_boxed_str());
+    names.insert(kept);
+    kept
+}
+
 /// Learns which fields there are.
 pub(super) fn learn(types: &InputTypes) {
     ROOTS.get_or_init(|| types.roots().map(str::to_owned).collect());
@@ -41,8 +56,12 @@ enum Outcome {
     /// The request was at fault, and nothing was done.
     Refused,
     Throttled,
+    /// There was enough to do without it.
+    Overloaded,
     Timeout,
     Internal,
+    /// The database was away: the same may succeed in a moment.
+    Unavailable,
     /// Nobody waited for the answer.
     Left,
 }
@@ -57,8 +76,10 @@ impl Outcome {
         };
         match answer {
             Answer::Failed(Failure::Timeout, _) => Self::Timeout,
-            Answer::Failed(Failure::Internal | Failure::Unavailable, _) => Self::Internal,
-            Answer::Failed(Failure::Throttled(_) | Failure::Overloaded, _) => Self::Throttled,
+            Answer::Failed(Failure::Internal, _) => Self::Internal,
+            Answer::Failed(Failure::Unavailable, _) => Self::Unavailable,
+            Answer::Failed(Failure::Throttled(_), _) => Self::Throttled,
+            Answer::Failed(Failure::Overloaded, _) => Self::Overloaded,
             Answer::Refused(_) | Answer::Executed(_) if has("THROTTLED") => Self::Throttled,
             Answer::Refused(_) => Self::Refused,
             Answer::Executed(_) if has("INTERNAL") => Self::Internal,
@@ -73,8 +94,10 @@ impl Outcome {
             Self::Errors => "errors",
             Self::Refused => "refused",
             Self::Throttled => "throttled",
+            Self::Overloaded => "overloaded",
             Self::Timeout => "timeout",
             Self::Internal => "internal",
+            Self::Unavailable => "unavailable",
             Self::Left => "left",
         }
     }
@@ -82,6 +105,9 @@ impl Outcome {
 
 /// The word for what an operation does.
 fn word(prepared: &Prepared) -> &'static str {
+    if let Some(name) = prepared.own_name {
+        return name;
+    }
     let mut fields = prepared.roots().filter(|name| *name != "__typename");
     let Some(first) = fields.next() else {
         return "introspection";
@@ -148,7 +174,10 @@ impl Watch {
 
     pub(super) fn end(mut self, answer: &Answer, span: &Span) {
         let outcome = Outcome::of(answer);
-        if matches!(outcome, Outcome::Timeout | Outcome::Internal) {
+        if matches!(
+            outcome,
+            Outcome::Timeout | Outcome::Internal | Outcome::Unavailable
+        ) {
             trace::failed(span);
         }
         self.over(outcome);

@@ -16,6 +16,7 @@ use super::address::{Peer, client};
 use super::{Shared, SharedState, health, nothing_here};
 use crate::domain::checkout::queues;
 use crate::domain::context::{Context, Platform};
+use crate::infra::db::Standing;
 use crate::infra::metric;
 use crate::kernel::actor::{Actor, Origin};
 use crate::kernel::config::HttpConfig;
@@ -66,6 +67,7 @@ async fn look(shared: &Arc<Shared>) {
     if let Some(behind) = platform.order_events.behind() {
         metric::EVENT_PASS_AGE.gauge([]).set(behind);
     }
+    others(platform);
     let ready = health::ready(State(Arc::clone(shared))).await.status() == StatusCode::OK;
     metric::READY.gauge([]).set(if ready { 1.0 } else { 0.0 });
     if let Some(bytes) = resident_bytes() {
@@ -89,6 +91,23 @@ fn caches(platform: &Platform) {
         metric::CACHE.counter([cache, "hit"]).absolute(counts.hits);
         metric::CACHE.counter([cache, "miss"]).absolute(counts.misses);
     }
+}
+
+/// Whom this instance has beside it, as far as it is to have somebody.
+fn others(platform: &Platform) {
+    let tell = |gauge: metric::Metric, is_well| gauge.gauge([]).set(if is_well { 1.0 } else { 0.0 });
+    if let Some(redis) = &platform.redis {
+        tell(metric::REDIS_UP, redis.is_up());
+    }
+    match platform.db.replica() {
+        Standing::Off => {}
+        Standing::Ok => tell(metric::REPLICA_UP, true),
+        Standing::LeftOut => tell(metric::REPLICA_UP, false),
+    }
+    let instances = platform.instances.count(platform.clock.now());
+    metric::INSTANCES
+        .gauge([])
+        .set(u32::try_from(instances).unwrap_or(u32::MAX));
 }
 
 /// What is due is the same for all processes; each tells it, and none needs the others for that.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait as _, EntityTrait, QueryFilter as _, QuerySelect as _, Select};
 
 use crate::domain::context::Context;
+use crate::entity::payment_operation::OperationStatus;
 use crate::entity::{gateway_event, order_event, payment, payment_operation, shop_order};
 use crate::kernel::error::Result;
 
@@ -21,11 +22,12 @@ pub struct Queue {
 /// # Errors
 /// The database does not answer.
 pub async fn look(ctx: &Context) -> Result<[Queue; 5]> {
-    use payment_operation::Column::AttemptAt;
+    use payment_operation::Column::{AttemptAt, Status};
     let now = ctx.now();
     Ok([
         queue::<payment_operation::Entity>(ctx, "payment_operations", AttemptAt, |all| {
-            all.filter(AttemptAt.lte(now))
+            all.filter(Status.eq(OperationStatus::Pending))
+                .filter(AttemptAt.lte(now))
         })
         .await?,
         queue::<payment::Entity>(ctx, "payments", payment::Column::LookAt, |all| {

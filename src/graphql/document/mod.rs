@@ -46,6 +46,8 @@ pub struct Prepared {
     /// The operation's name, where it has one.
     pub operation_name: Option<String>,
     pub variables: Variables,
+    /// The same where it is the shop's own, of a document that was registered.
+    pub own_name: Option<&'static str>,
     /// What it could cost at most: see `cost`.
     pub cost: u64,
     /// What of that its answer does not show.
@@ -150,6 +152,7 @@ pub fn prepare(
         document,
         kind,
         operation_name: name,
+        own_name: None,
         variables,
         cost,
         charges,

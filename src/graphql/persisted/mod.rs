@@ -103,6 +103,12 @@ impl Persisted {
         }
     }
 
+    /// Whether the document with this hash is one of the shop's own.
+    pub fn trusts(&self, hash: &str) -> bool {
+        let trusted = self.trusted.as_ref();
+        trusted.is_some_and(|trusted| trusted.has_hash(hash))
+    }
+
     /// Keeps what has been executed, and so is no rubbish.
     pub fn register(&self, registration: Registration) {
         if let Some(registered) = &self.registered {

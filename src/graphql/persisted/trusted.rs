@@ -73,7 +73,11 @@ impl Trusted {
     }
 
     pub(super) fn has_text(&self, text: &str) -> bool {
-        self.hashes.contains(&digest(text))
+        self.has_hash(&digest(text))
+    }
+
+    pub(super) fn has_hash(&self, hash: &str) -> bool {
+        self.hashes.contains(hash)
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::trouble::Trouble;
+use crate::infra::metric::REPLICA_LAG;
 
 /// How often it is looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -83,7 +84,11 @@ impl Replica {
 
     /// Looks how it stands, and leaves it out or takes it back.
     pub(super) async fn look(&self, primary: &DatabaseConnection) {
-        let problem = match self.ask(primary).await {
+        let lag = self.ask(primary).await;
+        if let Ok(Some(lag)) = lag {
+            REPLICA_LAG.gauge([]).set(lag);
+        }
+        let problem = match lag {
             Ok(Some(lag)) if lag <= self.max_lag => None,
             Ok(Some(lag)) => Some(format!("it is {lag:.1?} behind")),
             Ok(None) => Some("it is behind, nobody knows how far".to_owned()),

@@ -83,6 +83,14 @@ metrics! {
         "Payments that came to be captured, failed and so on";
     ORDERS, "souk_orders_placed_total", Kind::Counter, [],
         "Orders that were placed";
+    REDIS_UP, "souk_redis_up", Kind::Gauge, [],
+        "1 when Redis answers, 0 when it does not; nothing where none is configured";
+    REPLICA_UP, "souk_replica_up", Kind::Gauge, [],
+        "1 when the replica is read from, 0 when it is left out; nothing where none is configured";
+    REPLICA_LAG, "souk_replica_lag_seconds", Kind::Gauge, [],
+        "How far the replica was behind when it was last looked at";
+    INSTANCES, "souk_instances", Kind::Gauge, [],
+        "Instances that this one knows of on its database, itself among them";
     READY, "souk_ready", Kind::Gauge, [],
         "1 when /health/ready says ok, else 0";
     MEMORY, "souk_process_resident_memory_bytes", Kind::Gauge, [],

@@ -64,12 +64,20 @@ fn alerts_and_dashboard_name_metrics_that_there_are() {
         ("deploy/prometheus/alerts.yml", 10),
         ("deploy/prometheus/alerts_test.yml", 10),
         ("deploy/grafana/dashboards/souk.json", 25),
+        ("deploy/kubernetes/autoscaling.yaml", 1),
     ] {
         let text = read(file);
         let named = named(&text);
         assert!(named.len() >= least, "{file} names {named:?}");
         let strange: Vec<_> = named.iter().filter(|name| metric(name).is_none()).collect();
         assert!(strange.is_empty(), "{file}: {strange:?}");
+    }
+    let manual = read("docs/OPERATIONS.md");
+    for name in named(&manual) {
+        assert!(
+            METRICS.iter().any(|metric| metric.name == name),
+            "the manual names {name}"
+        );
     }
     let dashboard: serde_json::Value =
         serde_json::from_str(&read("deploy/grafana/dashboards/souk.json")).unwrap();

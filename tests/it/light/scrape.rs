@@ -11,7 +11,7 @@ use serde_json::json;
 use super::Watched;
 use super::list::{metric, root};
 use crate::support::buyer::PAY;
-use crate::support::{Kind, Socket, subscribe};
+use crate::support::{Kind, RedisServer, Socket, subscribe};
 
 /// The series of a scrape, without the bounds of histograms, and their values.
 fn series(scrape: &str) -> BTreeSet<String> {
@@ -145,6 +145,7 @@ async fn used(kind: Kind) {
         ("souk_queue_oldest_seconds{queue=\"payment_operations\"}", 0.0),
         ("souk_event_position", 4.0),
         ("souk_event_pass_age_seconds", 0.0),
+        ("souk_instances", 1.0),
         ("souk_ready", 1.0),
         ("souk_process_start_time_seconds", 1e9),
         ("souk_process_resident_memory_bytes", 1e6),
@@ -177,7 +178,9 @@ async fn a_shop_that_is_used_tells_of_it_on_postgres() {
 
 #[tokio::test]
 async fn strangers_cannot_make_it_grow() {
-    let shop = Watched::open(Kind::Sqlite, &[]).await.unwrap();
+    let shop = Watched::open(Kind::Sqlite, &[("SOUK_RATE_LIMIT_API", "off")])
+        .await
+        .unwrap();
     let shout = async |number: usize| {
         let names = json!({"query": format!("query Made{number} {{ shop {{ name }} }}"), "operationName": format!("Made{number}")});
         assert_eq!(shop.ask(&[], &names).await["errors"], json!(null));
@@ -277,6 +280,47 @@ async fn whoever_is_not_listed_finds_nothing() {
         assert_eq!(answer.status(), expected, "{header}");
         assert_eq!(answer.headers().get("content-encoding"), None);
     }
+    shop.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_shop_has_written_is_known_by_its_name() {
+    let documents = tempfile::tempdir().unwrap();
+    let (menu, other) = (
+        "query Menu { shop { name } }",
+        "query Other { shop { currencyCode } }",
+    );
+    std::fs::write(documents.path().join("menu.graphql"), menu).unwrap();
+    let folder = documents.path().to_str().unwrap();
+    let shop = Watched::open(Kind::Sqlite, &[("SOUK_TRUSTED_DOCUMENTS", folder)])
+        .await
+        .unwrap();
+    shop.data(menu, json!({})).await;
+    let refused = shop.ask(&[], &json!({ "query": other })).await;
+    assert_eq!(
+        refused["errors"][0]["extensions"]["code"], "FORBIDDEN",
+        "{refused}"
+    );
+    let scrape = shop.scrape().await;
+    let series = "souk_operation_seconds_count{operation=\"Menu\",outcome=\"ok\"}";
+    assert_eq!(value(&scrape, series), Some(1.0), "{scrape}");
+    assert!(!scrape.contains("Other"), "{scrape}");
+    shop.stop().await;
+}
+
+#[tokio::test]
+async fn it_tells_whether_redis_answers() {
+    let Some(mut redis) = RedisServer::new() else {
+        return;
+    };
+    let shop = Watched::open(Kind::Sqlite, &[("REDIS_URL", &redis.url())])
+        .await
+        .unwrap();
+    until(&shop, "souk_redis_up", 1.0).await;
+    redis.stop();
+    until(&shop, "souk_redis_up", 0.0).await;
+    redis.start();
+    until(&shop, "souk_redis_up", 1.0).await;
     shop.stop().await;
 }
 
