@@ -40,6 +40,7 @@ impl Failure {
         match self {
             Self::Timeout | Self::Internal => None,
             Self::Throttled(cost) => Some(cost.retry_after()),
+            // A database that is started again or replaced is away for a few.
             Self::Unavailable | Self::Overloaded => Some(1),
         }
     }

@@ -22,6 +22,7 @@ use super::schema::ShopSchema;
 use super::throttle::{self, REFUSED};
 use super::watch::{self, Subscribed, Watch};
 use crate::domain::context::{Context, Platform};
+use crate::infra::metric::RATE_LIMIT_REFUSALS;
 use crate::kernel::actor::{Actor, Origin, Role};
 use crate::kernel::config::{HttpConfig, LimitsConfig};
 
@@ -149,7 +150,11 @@ impl Engine {
 
     /// Whether an operation would be refused for all the others that are being executed: asked before anything is read.
     pub fn is_full(&self) -> bool {
-        self.places.available_permits() == 0
+        let full = self.places.available_permits() == 0;
+        if full {
+            RATE_LIMIT_REFUSALS.counter(["operations"]).increment(1);
+        }
+        full
     }
 
     /// What a request is answered with that was refused before anything was executed: what it was refused with, or that its
@@ -165,7 +170,6 @@ impl Engine {
     ///
     /// # Errors
     /// The answer to a caller who has nothing left.
-    #[expect(clippy::result_large_err, reason = "made once, and answered with at once")]
     pub async fn charge(&self, caller: &Caller) -> Result<(), Answer> {
         let (rates, Caller { actor, origin, .. }) = (&self.platform.rates, caller);
         throttle::take(rates, actor, origin, REFUSED).await.map(drop)
@@ -187,6 +191,7 @@ impl Engine {
 
     async fn execute(&self, caller: Caller, mut prepared: Prepared, around: Span) -> Answer {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            RATE_LIMIT_REFUSALS.counter(["operations"]).increment(1);
             return Answer::overloaded();
         };
         let Caller {
@@ -227,12 +232,13 @@ impl Engine {
     }
 
     /// Validates and executes an operation of any kind: all its answers. An answer that is not `Executed` is the last.
-    pub fn subscribe(self: Arc<Self>, caller: Caller, prepared: Prepared) -> BoxStream<'static, Answer> {
+    pub fn subscribe(self: Arc<Self>, caller: Caller, mut prepared: Prepared) -> BoxStream<'static, Answer> {
         if prepared.kind != OperationType::Subscription {
             return async move { self.run(caller, prepared).await }
                 .into_stream()
                 .boxed();
         }
+        let registration = prepared.registration.take();
         let begun = async move {
             if self.is_full() {
                 return Err(Answer::overloaded());
@@ -240,7 +246,7 @@ impl Engine {
             let (rates, Caller { actor, origin, .. }) = (&self.platform.rates, &caller);
             // Its events are its shop's doing, and not charged.
             throttle::take(rates, actor, origin, prepared.cost).await?;
-            Ok(self.events(caller, prepared))
+            Ok(self.events(caller, prepared, registration))
         };
         let told = |begun| match begun {
             Ok(events) => events,
@@ -249,8 +255,12 @@ impl Engine {
         stream::once(begun).flat_map(told).boxed()
     }
 
-    fn events(self: Arc<Self>, caller: Caller, mut prepared: Prepared) -> BoxStream<'static, Answer> {
-        let registration = prepared.registration.take();
+    fn events(
+        self: Arc<Self>,
+        caller: Caller,
+        prepared: Prepared,
+        registration: Option<Registration>,
+    ) -> BoxStream<'static, Answer> {
         // Reads what was written: an event is told at once, and what it is about may not have come to a replica yet.
         let context = Context::writing(caller.actor, caller.origin, Arc::clone(&self.platform));
         let request = request(prepared, caller.refresh_cookie);

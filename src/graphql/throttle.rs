@@ -91,7 +91,6 @@ pub(super) struct Toll<'a> {
 ///
 /// # Errors
 /// The answer to a caller who has not so much left.
-#[expect(clippy::result_large_err, reason = "made once, and answered with at once")]
 pub(super) async fn take<'a>(
     rates: &'a Rates,
     actor: &Actor,

@@ -60,7 +60,10 @@ async fn respond_to_post(
     let body = body::read_json(headers, body, limits, media_type).await?;
     let request = match json::request_of_body(&body, limits.json_depth) {
         Ok(request) => request,
-        Err(problem) => return Err(malformed(shared, &asked, &problem).await),
+        Err(problem) => {
+            let status = StatusCode::BAD_REQUEST;
+            return Err(refuse(shared, &asked, status, "BAD_USER_INPUT", &problem).await);
+        }
     };
     let cookie = asked.caller.refresh_cookie.clone();
     let prepared = shared.engine.prepare(&asked.caller.actor, request);
@@ -85,7 +88,10 @@ async fn respond_to_get(
     let media_type = asked.accepted.media_type;
     let request = match json::request_of_query(query, shared.limits().json_depth) {
         Ok(request) => request,
-        Err(problem) => return Err(malformed(shared, &asked, &problem).await),
+        Err(problem) => {
+            let status = StatusCode::BAD_REQUEST;
+            return Err(refuse(shared, &asked, status, "BAD_USER_INPUT", &problem).await);
+        }
     };
     let prepared = match shared.engine.prepare(&asked.caller.actor, request) {
         Ok(prepared) => prepared,
@@ -93,12 +99,8 @@ async fn respond_to_get(
     };
     if prepared.kind == OperationType::Mutation {
         let message = "Mutations are sent by POST: GET is for what only reads.";
-        let mut refusal = reply::refusal_as(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "BAD_USER_INPUT",
-            message,
-            media_type,
-        );
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        let mut refusal = refuse(shared, &asked, status, "BAD_USER_INPUT", message).await;
         refusal
             .headers_mut()
             .insert(header::ALLOW, HeaderValue::from_static("POST"));
@@ -112,12 +114,7 @@ async fn respond_to_get(
     // nobody in particular it may have anyhow: a link, a browser and a CDN need no header for it.
     if public_age.is_none() && !preflight::is_safe(headers) {
         let message = "A web page elsewhere could have sent this. Send it by POST, or with a header such as GraphQL-Require-Preflight: 1.";
-        return Err(reply::refusal_as(
-            StatusCode::FORBIDDEN,
-            "FORBIDDEN",
-            message,
-            media_type,
-        ));
+        return Err(refuse(shared, &asked, StatusCode::FORBIDDEN, "FORBIDDEN", message).await);
     }
     let mut response = match public_age {
         Some(age) => {
@@ -146,12 +143,10 @@ async fn answer(shared: &Arc<Shared>, asked: Asked, prepared: Result<Prepared, A
         }
     };
     match (prepared.kind, stream) {
-        (OperationType::Subscription, Stream::No) => reply::refusal_as(
-            StatusCode::NOT_ACCEPTABLE,
-            "GRAPHQL_VALIDATION_FAILED",
-            NEEDS_STREAM,
-            media_type,
-        ),
+        (OperationType::Subscription, Stream::No) => {
+            let (status, code) = (StatusCode::NOT_ACCEPTABLE, "GRAPHQL_VALIDATION_FAILED");
+            refuse(shared, &asked, status, code, NEEDS_STREAM).await
+        }
         (OperationType::Subscription, Stream::IfNeeded | Stream::Always) => {
             sse::stream(shared, asked.caller, asked.token, prepared)
         }
@@ -200,11 +195,11 @@ fn who_and_how(shared: &Shared, peer: Option<Peer>, headers: &HeaderMap) -> Resu
     })
 }
 
-/// To what holds no operation.
-async fn malformed(shared: &Shared, asked: &Asked, problem: &str) -> Response {
+/// Refuses what was read and will not be executed, which is not free.
+async fn refuse(shared: &Shared, asked: &Asked, status: StatusCode, code: &str, message: &str) -> Response {
     let media_type = asked.accepted.media_type;
     match shared.engine.charge(&asked.caller).await {
-        Ok(()) => reply::refusal_as(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", problem, media_type),
+        Ok(()) => reply::refusal_as(status, code, message, media_type),
         Err(throttled) => reply::answer(&throttled, media_type),
     }
 }

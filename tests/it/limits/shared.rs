@@ -64,7 +64,7 @@ both! {
         let settings = [("SOUK_RATE_LIMIT_API", "1000/100h"), ("REDIS_URL", url.as_str())];
         let (one, other) = (shop.serve(&settings).await, shop.serve(&settings).await);
         // Asks for four hundred, and finds nothing.
-        let empty = "{ products(first: 100) { nodes { id category { id } featuredImage { id } } } }";
+        let empty = "{ products(first: 100) { nodes { id category { id } featuredImage { url } } } }";
         assert_eq!(left_after(&one, empty).await, Some(999));
         let begun = Instant::now();
         loop {
