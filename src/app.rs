@@ -28,6 +28,9 @@ use crate::worker;
 /// How long others may take to be told that this instance is gone: they notice it by themselves.
 const LEAVING: Duration = Duration::from_secs(1);
 
+/// How long connections to the database may take to be closed: one that waits for a database that hangs never comes back.
+const CLOSING: Duration = Duration::from_secs(5);
+
 /// Everything that runs: on a database whose schema it knows.
 #[derive(Debug)]
 pub struct App {
@@ -253,7 +256,13 @@ impl App {
         if !matches!(leaving.await, Ok(Ok(()))) {
             tracing::debug!("others will notice by themselves that this instance is gone");
         }
-        db.close().await.context("the database did not close in order")
+        match tokio::time::timeout(CLOSING, db.close()).await {
+            Ok(closed) => closed.context("the database did not close in order"),
+            Err(_) => {
+                tracing::warn!("connections to the database were cut off: it does not answer");
+                Ok(())
+            }
+        }
     }
 }
 

@@ -135,7 +135,7 @@ impl Context {
         self.db().reader(!self.own_writes && !changes_it)
     }
 
-    /// For reports over what was, which may lag.
+    /// For reports over what was, which may lag: not for those in which somebody looks for what he has just done.
     pub fn reports(&self) -> &Reader {
         self.db().reader(!self.own_writes)
     }

@@ -22,7 +22,6 @@ use super::schema::ShopSchema;
 use super::throttle::{self, REFUSED};
 use super::watch::{self, Subscribed, Watch};
 use crate::domain::context::{Context, Platform};
-use crate::infra::metric::RATE_LIMIT_REFUSALS;
 use crate::kernel::actor::{Actor, Origin, Role};
 use crate::kernel::config::{HttpConfig, LimitsConfig};
 
@@ -150,11 +149,7 @@ impl Engine {
 
     /// Whether an operation would be refused for all the others that are being executed: asked before anything is read.
     pub fn is_full(&self) -> bool {
-        let full = self.places.available_permits() == 0;
-        if full {
-            RATE_LIMIT_REFUSALS.counter(["operations"]).increment(1);
-        }
-        full
+        self.places.available_permits() == 0
     }
 
     /// What a request is answered with that was refused before anything was executed: what it was refused with, or that its
@@ -191,7 +186,6 @@ impl Engine {
 
     async fn execute(&self, caller: Caller, mut prepared: Prepared, around: Span) -> Answer {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            RATE_LIMIT_REFUSALS.counter(["operations"]).increment(1);
             return Answer::overloaded();
         };
         let Caller {
@@ -220,7 +214,10 @@ impl Engine {
         })
         .catch_unwind();
         let outcome = match kind {
-            OperationType::Mutation => within(self.limits.deadline, to_the_end(operation, around)).await,
+            OperationType::Mutation => {
+                let most = self.limits.deadline * PATIENCE + GATEWAYS;
+                within(self.limits.deadline, to_the_end(operation, around, most)).await
+            }
             _ => within(self.limits.deadline, operation).await,
         };
         let mut answer = match outcome {
@@ -311,15 +308,33 @@ fn request(prepared: Prepared, refresh_cookie: RefreshCookie) -> Request {
     request
 }
 
+/// How many deadlines a mutation is left alone for, though nobody waits for it any more: its statements are stopped after one.
+const PATIENCE: u32 = 3;
+
+/// As long as a gateway is waited for beside.
+const GATEWAYS: Duration = Duration::from_secs(30);
+
 /// Runs a mutation in a task of its own. Its future may be dropped at any await, when the client hangs up or
 /// the deadline passes; what follows a commit, such as dropping what the cache holds, would then never happen. The span of the
-/// request, by which the log knows it, goes with it.
-async fn to_the_end<T, F>(operation: F, around: Span) -> Result<T, Box<dyn std::any::Any + Send>>
+/// request, by which the log knows it, goes with it. What takes longer than `most` waits for a database that is gone without a word,
+/// and would keep its connection, and its place among the operations, for ever.
+async fn to_the_end<T, F>(
+    operation: F,
+    around: Span,
+    most: Duration,
+) -> Result<T, Box<dyn std::any::Any + Send>>
 where
     T: Send + 'static,
     F: Future<Output = Result<T, Box<dyn std::any::Any + Send>>> + Send + 'static,
 {
-    match tokio::spawn(operation.in_current_span().instrument(around)).await {
+    let bounded = async move {
+        let outcome = tokio::time::timeout(most, operation).await;
+        outcome.unwrap_or_else(|elapsed| {
+            tracing::error!(?most, "a mutation was given up: it never ended");
+            Err(Box::new(elapsed))
+        })
+    };
+    match tokio::spawn(bounded.in_current_span().instrument(around)).await {
         Ok(outcome) => outcome,
         Err(error) => Err(Box::new(error)),
     }
@@ -341,6 +356,29 @@ async fn within<T, P>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graphql::answer::Failure;
+
+    #[tokio::test]
+    async fn a_mutation_that_never_ends_gives_back_what_it_holds() {
+        let place = Arc::new(());
+        let held = Arc::clone(&place);
+        let operation = async move {
+            let _held = held;
+            std::future::pending::<Result<(), _>>().await
+        };
+        let bounded = to_the_end(operation, Span::none(), Duration::from_secs(2));
+        let answer = within(Duration::from_millis(1), bounded).await;
+        assert!(matches!(answer, Err(Answer::Failed(Failure::Timeout, _))));
+        assert_eq!(Arc::strong_count(&place), 2, "it goes on though nobody waits");
+        let given_up = async {
+            while Arc::strong_count(&place) > 1 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), given_up)
+            .await
+            .unwrap();
+    }
 
     #[tokio::test]
     async fn a_panic_and_a_standstill_become_answers() {
@@ -348,7 +386,7 @@ mod tests {
         assert_eq!(within(second, async { Ok::<_, ()>(1) }).await.unwrap(), 1);
         let panics = || AssertUnwindSafe(async { panic!("for the test") }).catch_unwind();
         let panicked: Result<(), _> = within(second, panics()).await;
-        let apart: Result<(), _> = within(second, to_the_end(panics(), Span::none())).await;
+        let apart: Result<(), _> = within(second, to_the_end(panics(), Span::none(), second)).await;
         let stuck = within(Duration::ZERO, std::future::pending::<Result<(), ()>>()).await;
         for (outcome, code) in [(panicked, "INTERNAL"), (apart, "INTERNAL"), (stuck, "TIMEOUT")] {
             let json: serde_json::Value = serde_json::from_slice(&outcome.unwrap_err().to_json()).unwrap();

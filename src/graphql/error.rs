@@ -79,7 +79,7 @@ fn internal(fault: &Error) -> async_graphql::Error {
     }
 }
 
-const UNREACHABLE: &str = "The database cannot be reached just now. Send this again in a moment: with the same idempotency key it is done once, whatever became of it.";
+const UNREACHABLE: &str = "The database cannot be reached just now. Send this again in a moment: with the same idempotency key it is done once, whatever became of it. Of a change without such a key look first whether it was done.";
 
 const CONFLICT: &str = "This met another change at the same moment, and was not done. Send it again, with the same idempotency key.";
 

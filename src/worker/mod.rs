@@ -27,6 +27,10 @@ use crate::kernel::actor::{Actor, Origin};
 use crate::kernel::clock::jittered;
 use crate::kernel::error::Result;
 
+/// A turn that takes longer waits for something that is gone without a word, and would for ever. What it had begun is found
+/// again, as after a crash.
+const MOST: Duration = Duration::from_secs(5 * 60);
+
 /// Something to do now and then.
 struct Job {
     name: &'static str,
@@ -142,9 +146,11 @@ impl Job {
     /// In words, for the log; a panic is one too.
     async fn turn(&self, platform: &Arc<Platform>) -> std::result::Result<u64, String> {
         let ctx = Context::writing(Actor::System, Origin::default(), Arc::clone(platform));
-        match AssertUnwindSafe((self.run)(&ctx)).catch_unwind().await {
-            Ok(outcome) => outcome.map_err(|error| format!("{:#}", anyhow::Error::from(error))),
-            Err(_) => Err("it panicked".to_owned()),
+        let turn = AssertUnwindSafe((self.run)(&ctx)).catch_unwind();
+        match tokio::time::timeout(MOST, turn).await {
+            Ok(Ok(outcome)) => outcome.map_err(|error| format!("{:#}", anyhow::Error::from(error))),
+            Ok(Err(_)) => Err("it panicked".to_owned()),
+            Err(_) => Err("it never ended".to_owned()),
         }
     }
 }

@@ -74,7 +74,7 @@ pub fn statement(filter: &AuditFilter, page: &Page) -> Result<Select<Entity>> {
 /// Unauthenticated, Forbidden, or BadInput for a forged cursor.
 pub async fn list(ctx: &Context, filter: &AuditFilter, page: &Page) -> Result<Slice<Arc<Model>>> {
     ctx.require(Permission::ReadAudit)?;
-    let rows = statement(filter, page)?.all(ctx.reports()).await?;
+    let rows = statement(filter, page)?.all(ctx.fresh()).await?;
     Ok(page.slice(rows.into_iter().map(Arc::new).collect()))
 }
 
@@ -84,7 +84,7 @@ pub async fn list(ctx: &Context, filter: &AuditFilter, page: &Page) -> Result<Sl
 /// Unauthenticated or Forbidden.
 pub async fn count(ctx: &Context, filter: &AuditFilter) -> Result<u64> {
     ctx.require(Permission::ReadAudit)?;
-    Ok(filter.query().count(ctx.reports()).await?)
+    Ok(filter.query().count(ctx.fresh()).await?)
 }
 
 /// Records by their ids; none for those who may not read them.
@@ -96,7 +96,7 @@ pub async fn by_ids(ctx: &Context, ids: &[AuditRecordId]) -> Result<HashMap<Audi
     for ids in ids.chunks(MAX_BINDS) {
         let rows = audit_record::Entity::find()
             .filter(Column::Id.is_in(ids.to_vec()))
-            .all(ctx.reports())
+            .all(ctx.fresh())
             .await?;
         found.extend(rows.into_iter().map(|row| (row.id, Arc::new(row))));
     }

@@ -103,7 +103,7 @@ pub async fn balances(ctx: &Context, from: NaiveDate, to: NaiveDate) -> Result<V
     }
     let backend = ctx.db().backend();
     let moved = Moved::find_by_statement(backend.build(&statement(from, to)))
-        .all(ctx.reports())
+        .all(ctx.fresh())
         .await?;
     let mut accounts: BTreeMap<(Account, String), Days> = BTreeMap::new();
     for row in moved {

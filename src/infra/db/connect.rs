@@ -1,11 +1,12 @@
 //! Connecting to either database.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sea_orm::sqlx::postgres::PgConnection;
+use sea_orm::sqlx::postgres::{PgConnection, PgPoolOptions};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{Connection as _, Executor as _, Row as _};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, sqlx};
@@ -120,8 +121,9 @@ fn sqlite_options(url: &SecretString, connections: u32, query_only: bool) -> Con
 
 async fn postgres(config: &DatabaseConfig, statements: Arc<AtomicU64>) -> Result<Db, DbError> {
     let mut options = postgres_options(&config.url, config);
-    options.map_sqlx_postgres_pool_opts(|pool| {
-        pool.after_connect(|connection, _| Box::pin(insist_on_primary(connection)))
+    let released = release_within(config);
+    options.map_sqlx_postgres_pool_opts(move |pool| {
+        released(pool).after_connect(|connection, _| Box::pin(insist_on_primary(connection)))
     });
     let primary = open("DATABASE_URL", Pool::Primary, options, &statements).await?;
     let replica = match &config.replica_url {
@@ -130,7 +132,8 @@ async fn postgres(config: &DatabaseConfig, statements: Arc<AtomicU64>) -> Result
             // A dead one must not keep anybody from starting, nor a request waiting that the primary can answer.
             options
                 .connect_lazy(true)
-                .acquire_timeout(REPLICA_ACQUIRE_TIMEOUT);
+                .acquire_timeout(REPLICA_ACQUIRE_TIMEOUT)
+                .map_sqlx_postgres_pool_opts(release_within(config));
             let connection = open("DATABASE_REPLICA_URL", Pool::Replica, options, &statements).await?;
             Some(Arc::new(Replica::new(connection, config.replica_max_lag)))
         }
@@ -183,6 +186,26 @@ fn postgres_options(url: &SecretString, config: &DatabaseConfig) -> ConnectOptio
             })
         });
     options
+}
+
+/// Whoever is done with a connection, or was cut off with a statement on its way, gives it back, and the pool then asks whether it
+/// is alive: for ever, where the host is gone without a word, and its place in the pool would be gone as well. The server
+/// stops a statement at its deadline; who has not said anything soon after is let go.
+fn release_within(
+    config: &DatabaseConfig,
+) -> impl Fn(PgPoolOptions) -> PgPoolOptions + Send + Sync + 'static {
+    let most = config.statement_timeout.map(|timeout| timeout + PING_TIMEOUT);
+    move |pool| match most {
+        Some(most) => pool.after_release(move |connection, _| {
+            Box::pin(async move {
+                match tokio::time::timeout(most, connection.ping()).await {
+                    Ok(answer) => answer.map(|()| true),
+                    Err(_) => Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into())),
+                }
+            })
+        }),
+        None => pool,
+    }
 }
 
 /// After a failover an address may lead to a standby for a while, which would answer reads with what was, and no write.

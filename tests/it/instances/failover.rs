@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::Request;
 use http_body_util::BodyExt as _;
+use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use souk::app::App;
@@ -15,11 +16,15 @@ use souk::infra::db::Db;
 use souk::kernel::config::DatabaseConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tower::ServiceExt as _;
 
 use crate::support::buyer::{PLACE, address};
 use crate::support::grown::Grown;
 use crate::support::{As, Shop, TestDatabase, product};
+
+/// Long, because machines may be slow.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a request was answered with.
 struct Heard {
@@ -68,10 +73,12 @@ async fn app(shop: &Shop, url: String, deadline: Duration) -> App {
     App::on(db, shop.config.clone(), Arc::clone(&shop.clock) as _).unwrap()
 }
 
-/// Stands between a client and its database, and cuts the line after a COMMIT when it is told to.
+/// Stands between a client and its database, and cuts the line after a COMMIT when it is told to. Or it says nothing any more, as a
+/// host that has lost its power, while whoever comes anew is led to one that answers.
 struct Between {
     address: SocketAddr,
     armed: Arc<AtomicBool>,
+    silence: watch::Sender<()>,
 }
 
 impl Between {
@@ -80,19 +87,40 @@ impl Between {
         let address = listener.local_addr().unwrap();
         let armed = Arc::new(AtomicBool::new(false));
         let arm = Arc::clone(&armed);
+        let silence = watch::Sender::new(());
+        let silent = silence.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect(&database).await.unwrap();
-                tokio::spawn(Self::pass(client, server, Arc::clone(&arm)));
+                tokio::spawn(Self::pass(client, server, Arc::clone(&arm), silent.subscribe()));
             }
         });
-        Self { address, armed }
+        Self {
+            address,
+            armed,
+            silence,
+        }
     }
 
-    async fn pass(mut client: TcpStream, mut server: TcpStream, armed: Arc<AtomicBool>) {
+    /// Before the database of this address, and the address that leads to it by here.
+    async fn before_url(url: &str) -> (Self, String) {
+        let mut url = url::Url::parse(url).unwrap();
+        let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
+        let between = Self::before(host).await;
+        url.set_port(Some(between.address.port())).unwrap();
+        (between, url.into())
+    }
+
+    async fn pass(
+        mut client: TcpStream,
+        mut server: TcpStream,
+        armed: Arc<AtomicBool>,
+        mut silent: watch::Receiver<()>,
+    ) {
         let (mut asked, mut said) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
         loop {
             tokio::select! {
+                _ = silent.changed() => std::future::pending().await,
                 read = client.read(&mut asked) => {
                     let read = read.unwrap_or(0);
                     if read == 0 || server.write_all(&asked[..read]).await.is_err() {
@@ -126,6 +154,8 @@ async fn what_is_sent_again_after_an_outage_is_done_once() {
     let mug = shop.add(product("Mug").stock(10)).await;
     let mug = shop.variants_of(mug).await.remove(0);
     an_answer_to_a_commit_is_lost(&shop, &database, &mug).await;
+    its_host_is_gone_without_a_word(&shop, &database).await;
+    who_stops_meanwhile_stops(&shop, &database).await;
     the_database_is_away(&grown, &shop, &database, &mug).await;
     the_address_leads_to_a_standby(&grown, &shop).await;
     shop.balance().await;
@@ -133,11 +163,8 @@ async fn what_is_sent_again_after_an_outage_is_done_once() {
 }
 
 async fn an_answer_to_a_commit_is_lost(shop: &Shop, database: &TestDatabase, mug: &str) {
-    let mut url = url::Url::parse(&database.url()).unwrap();
-    let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
-    let between = Between::before(host).await;
-    url.set_port(Some(between.address.port())).unwrap();
-    let app = app(shop, url.into(), Duration::from_secs(10)).await;
+    let (between, url) = Between::before_url(&database.url()).await;
+    let app = app(shop, url, Duration::from_secs(10)).await;
     let cart = shop.cart(&[(mug, 1)]).await;
     let input = json!({"cartId": cart, "email": "ann@example.com", "shippingAddress": address(), "idempotencyKey": "lost"});
     between.armed.store(true, Ordering::SeqCst);
@@ -155,6 +182,62 @@ async fn an_answer_to_a_commit_is_lost(shop: &Shop, database: &TestDatabase, mug
         [["1"]]
     );
     app.platform.db.clone().close().await.unwrap();
+}
+
+/// A table that nobody else may read, until it is dropped: so what is asked of it is on its way for as long.
+async fn locked(database: &TestDatabase, table: &str) -> DatabaseConnection {
+    let connection = Database::connect(database.url()).await.unwrap();
+    let sql = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+    connection.execute_unprepared(&sql).await.unwrap();
+    connection
+}
+
+/// Waits until so many statements wait for a lock.
+async fn waiting(shop: &Shop, wanted: usize) {
+    let sql = "SELECT CAST(pid AS text) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    let begun = Instant::now();
+    while shop.rows(sql).await.len() < wanted {
+        assert!(begun.elapsed() < PATIENCE, "nothing is on its way");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// All its connections are in use, and nothing ever comes of any of them.
+async fn its_host_is_gone_without_a_word(shop: &Shop, database: &TestDatabase) {
+    let (between, url) = Between::before_url(&database.url()).await;
+    let app = app(shop, url, Duration::from_secs(5)).await;
+    let read = "{ products(first: 1) { nodes { name } } }";
+    let lock = locked(database, "product").await;
+    let gone = async {
+        waiting(shop, 3).await;
+        between.silence.send_replace(());
+        lock.close().await.unwrap();
+    };
+    let ask_once = || ask(&app, read, json!({}));
+    let (one, two, three, ()) = tokio::join!(ask_once(), ask_once(), ask_once(), gone);
+    for refused in [one, two, three] {
+        assert_eq!(refused.error()["code"], "TIMEOUT", "{}", refused.body);
+    }
+    let begun = Instant::now();
+    while ask_once().await.status != 200 {
+        assert!(begun.elapsed() < PATIENCE, "its connections never come back");
+    }
+    app.platform.db.clone().close().await.unwrap();
+}
+
+/// Work that never ends is cut off, and the database is not waited for either.
+async fn who_stops_meanwhile_stops(shop: &Shop, database: &TestDatabase) {
+    let (between, url) = Between::before_url(&database.url()).await;
+    let mut app = app(shop, url, Duration::from_secs(600)).await;
+    app.config.http.shutdown_grace = Duration::from_secs(1);
+    let lock = locked(database, "cart").await;
+    let stop = async {
+        waiting(shop, 1).await;
+        between.silence.send_replace(());
+    };
+    let stopped = tokio::time::timeout(PATIENCE, app.work(stop)).await;
+    stopped.expect("it never stops").unwrap();
+    lock.close().await.unwrap();
 }
 
 async fn the_database_is_away(grown: &Grown, shop: &Shop, database: &TestDatabase, mug: &str) {

@@ -48,9 +48,12 @@ both! {
 }
 
 mod sqlite {
+    use futures_util::StreamExt as _;
     use redis::AsyncCommands as _;
+    use souk::domain::orders::feed::subscribe::of_shop;
 
     use super::*;
+    use crate::events::{happen, message, place};
     use crate::support::{Kind, TestDatabase};
 
     async fn pair() -> Option<(TestDatabase, Shop, Pair)> {
@@ -83,6 +86,25 @@ mod sqlite {
         assert_eq!(price(&pair.other, &id).await, "5.00");
         set_price_in_silence(&shop).await;
         assert_eq!(price(&pair.other, &id).await, "5.00");
+        // So is what this one does, who knows of no Redis.
+        let document = "mutation($input: AccountRegisterInput!) { accountRegister(input: $input) { tokens { accessToken } userErrors { code } } }";
+        let input = json!({"email": "ann@example.com", "password": "tunnel-7-marmalade", "name": "Ann"});
+        let data = shop
+            .data(As::Anonymous, document, json!({ "input": input }))
+            .await;
+        let token = data["accountRegister"]["tokens"]["accessToken"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let revoke = "mutation { sessionRevokeAll { revokedCount } }";
+        shop.graphql_with(Some(&token), revoke, json!({})).await;
+        let mine = "{ me { name } }";
+        let answer = pair.other.graphql_with(Some(&token), mine, json!({})).await;
+        assert_eq!(answer["data"]["me"]["name"], "Ann", "{answer}");
+        let order = place(&shop.platform, None).await;
+        let mut events = std::pin::pin!(of_shop(&pair.other.system(), None).await.unwrap());
+        happen(&shop.platform, order, 1).await;
+        let woken = pair.other.platform.gateway_events.notified();
         let mut hand = by_hand(&pair).await;
         let cut: usize = redis::cmd("CLIENT")
             .arg(&["KILL", "TYPE", "pubsub"])
@@ -94,6 +116,15 @@ mod sqlite {
             price(&pair.other, &id).await == "9.00"
         })
         .await;
+        until("the token is refused", || async {
+            let answer = pair.other.graphql_with(Some(&token), mine, json!({})).await;
+            answer["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+        })
+        .await;
+        let long = Duration::from_secs(30);
+        tokio::time::timeout(long, woken).await.unwrap();
+        let event = tokio::time::timeout(long, events.next()).await.unwrap();
+        assert_eq!(event.unwrap().unwrap().event.message, message(order, 1));
         pair.close().await;
         shop.close().await;
         database.drop().await;

@@ -88,7 +88,7 @@ async fn shoppers_read_from_it_and_nobody_misses_his_own_writes() {
 
     // Nothing of a buyer's own comes from it, nor how much there is.
     let variant = shop.variants_of(mug).await.remove(0);
-    let order = shop.ordered(&[(&variant, 2)]).await;
+    let order = shop.paid(&[(&variant, 2)]).await;
     let query = "query($id: ID!, $token: String) { order(by: {id: $id}, guestToken: $token) { status lines { quantity } } }";
     let read = shop
         .data(
@@ -99,6 +99,15 @@ async fn shoppers_read_from_it_and_nobody_misses_his_own_writes() {
         .await;
     assert_eq!(read["order"]["lines"][0]["quantity"], 2, "{read}");
     assert_eq!(shop.stock(&variant).await, (5, 2));
+    // What staff do is in the record at once, and in the books.
+    let log = shop
+        .data(As::Admin, "{ auditLog(first: 1) { totalCount } }", json!({}))
+        .await;
+    assert_eq!(log["auditLog"]["totalCount"], 1, "{log}");
+    let today = shop.now().date_naive();
+    let books = "query($day: Date!) { ledgerBalances(from: $day, to: $day) { __typename } }";
+    let books = shop.data(As::Admin, books, json!({ "day": today })).await;
+    assert_ne!(books["ledgerBalances"], json!([]));
     assert_eq!(shop.db().replica(), Standing::Ok);
 
     // It lags for too long, and is left out until it has caught up.
