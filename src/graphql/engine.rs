@@ -22,7 +22,6 @@ use super::schema::ShopSchema;
 use super::throttle::{self, REFUSED};
 use super::watch::{self, Subscribed, Watch};
 use crate::domain::context::{Context, Platform};
-use crate::infra::metric::RATE_LIMIT_REFUSALS;
 use crate::kernel::actor::{Actor, Origin, Role};
 use crate::kernel::config::{HttpConfig, LimitsConfig};
 
@@ -150,11 +149,7 @@ impl Engine {
 
     /// Whether an operation would be refused for all the others that are being executed: asked before anything is read.
     pub fn is_full(&self) -> bool {
-        let full = self.places.available_permits() == 0;
-        if full {
-            RATE_LIMIT_REFUSALS.counter(["operations"]).increment(1);
-        }
-        full
+        self.places.available_permits() == 0
     }
 
     /// What a request is answered with that was refused before anything was executed: what it was refused with, or that its
@@ -191,7 +186,6 @@ impl Engine {
 
     async fn execute(&self, caller: Caller, mut prepared: Prepared, around: Span) -> Answer {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            RATE_LIMIT_REFUSALS.counter(["operations"]).increment(1);
             return Answer::overloaded();
         };
         let Caller {
