@@ -83,6 +83,7 @@ impl App {
             environment: config.environment,
             lifecycle: Lifecycle::default(),
             looked: http::Looked::default(),
+            turns: http::Turns::default(),
         });
         Ok(Self {
             config,

@@ -258,7 +258,7 @@ mod tests {
     use crate::domain::context::Platform;
     use crate::graphql::engine::Engine;
     use crate::graphql::schema;
-    use crate::http::{Lifecycle, Looked};
+    use crate::http::{Lifecycle, Looked, Turns};
     use crate::infra::db::Db;
     use crate::kernel::clock::SystemClock;
     use crate::kernel::config::{Config, Source};
@@ -277,6 +277,7 @@ mod tests {
             environment: config.environment,
             lifecycle: Lifecycle::default(),
             looked: Looked::default(),
+            turns: Turns::default(),
         })
     }
 

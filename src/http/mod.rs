@@ -46,6 +46,7 @@ pub struct Shared {
     pub environment: Environment,
     pub lifecycle: Lifecycle,
     pub looked: Looked,
+    pub turns: Turns,
 }
 
 impl Shared {
@@ -59,6 +60,7 @@ impl Shared {
 }
 
 pub use address::Peer;
+pub use body::Turns;
 pub use scrape::Looked;
 
 type SharedState = axum::extract::State<Arc<Shared>>;
