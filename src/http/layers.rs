@@ -258,7 +258,7 @@ mod tests {
     use crate::domain::context::Platform;
     use crate::graphql::engine::Engine;
     use crate::graphql::schema;
-    use crate::http::{Lifecycle, Looked, Turns};
+    use crate::http::{Crowd, Lifecycle, Looked, Turns};
     use crate::infra::db::Db;
     use crate::kernel::clock::SystemClock;
     use crate::kernel::config::{Config, Source};
@@ -278,6 +278,7 @@ mod tests {
             lifecycle: Lifecycle::default(),
             looked: Looked::default(),
             turns: Turns::default(),
+            crowd: Crowd::new(1, &[]),
         })
     }
 

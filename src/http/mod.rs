@@ -47,6 +47,8 @@ pub struct Shared {
     pub lifecycle: Lifecycle,
     pub looked: Looked,
     pub turns: Turns,
+    /// Sockets and streams.
+    pub crowd: Crowd,
 }
 
 impl Shared {
@@ -61,6 +63,7 @@ impl Shared {
 
 pub use address::Peer;
 pub use body::Turns;
+pub use crowd::Crowd;
 pub use scrape::Looked;
 
 type SharedState = axum::extract::State<Arc<Shared>>;
