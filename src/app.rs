@@ -86,6 +86,11 @@ impl App {
             environment: config.environment,
             lifecycle: Lifecycle::default(),
             looked: http::Looked::default(),
+            turns: http::Turns::default(),
+            crowd: http::Crowd::new(
+                config.limits.connections_per_address,
+                &config.http.trusted_proxies,
+            ),
         });
         Ok(Self {
             config,

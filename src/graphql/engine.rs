@@ -224,7 +224,7 @@ impl Engine {
             Ok(response) => Answer::of(response, &self.limits),
             Err(failed) => failed,
         };
-        toll.settle(&charges, &mut answer);
+        toll.settle(&charges, self.limits.errors, &mut answer);
         answer
     }
 

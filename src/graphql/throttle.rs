@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use async_graphql::{Name, Value};
+use async_graphql::{Name, Response, Value};
 
 use super::answer::Answer;
 use super::document::Charges;
@@ -123,9 +123,11 @@ pub(super) async fn take<'a>(
 
 impl Toll<'_> {
     /// Gives back what the answer did not cost, and writes into it what it did.
-    pub(super) fn settle(self, charges: &Charges, answer: &mut Answer) {
+    pub(super) fn settle(self, charges: &Charges, most_errors: usize, answer: &mut Answer) {
         let actual = match answer {
-            Answer::Executed(response) => charges.of_answer(self.requested, &response.data),
+            Answer::Executed(Response { data, errors, .. }) => {
+                charges.of_answer(self.requested, data, errors, most_errors)
+            }
             Answer::Refused(_) => self.requested.min(REFUSED),
             // Nobody knows what was done until then.
             Answer::Failed(..) => self.requested,

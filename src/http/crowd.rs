@@ -1,16 +1,22 @@
-//! How many connections each address has, so that one of them cannot have all that there are.
+//! How many connections each address has, so that one of them cannot have all that there are; and how many sockets and streams
+//! each client, whose connections may be a proxy's.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use axum::http::StatusCode;
+use axum::response::Response;
 use ipnet::IpNet;
 
-use crate::kernel::actor::network;
+use super::accept::MediaType;
+use super::{Shared, reply};
+use crate::infra::metric::RATE_LIMIT_REFUSALS;
+use crate::kernel::actor::{Origin, network};
 
-/// The connections that are open, by the network that they come from.
+/// What is open, by the network that it comes from.
 #[derive(Clone, Debug)]
-pub(super) struct Crowd(Arc<Counted>);
+pub struct Crowd(Arc<Counted>);
 
 #[derive(Debug)]
 struct Counted {
@@ -25,7 +31,7 @@ struct Counted {
 pub(super) struct Member(Option<(Crowd, String)>);
 
 impl Crowd {
-    pub(super) fn new(most: usize, proxies: &[IpNet]) -> Self {
+    pub fn new(most: usize, proxies: &[IpNet]) -> Self {
         Self(Arc::new(Counted {
             most,
             proxies: proxies.to_vec(),
@@ -53,6 +59,19 @@ impl Crowd {
     fn open(&self) -> MutexGuard<'_, HashMap<String, usize>> {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A place for a socket or a stream of whoever asks; None when all that this client may have are taken.
+pub(super) fn place(shared: &Shared, origin: &Origin) -> Option<Member> {
+    origin
+        .address
+        .map_or(Some(Member(None)), |client| shared.crowd.join(client))
+}
+
+pub(super) fn refusal(media_type: MediaType) -> Response {
+    RATE_LIMIT_REFUSALS.counter(["connections"]).increment(1);
+    let message = "As many sockets and streams are open as one address may have: close one first.";
+    reply::refusal_as(StatusCode::TOO_MANY_REQUESTS, "THROTTLED", message, media_type)
 }
 
 impl Drop for Member {

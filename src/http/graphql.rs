@@ -56,9 +56,8 @@ async fn respond_to_post(
 ) -> Result<Response, Response> {
     let asked = who_and_how(shared, peer, headers)?;
     let media_type = asked.accepted.media_type;
-    let limits = shared.limits();
-    let body = body::read_json(headers, body, limits, media_type).await?;
-    let request = match json::request_of_body(&body, limits.json_depth) {
+    let body = body::read_json(shared, headers, body, media_type).await?;
+    let request = match json::request_of_body(&body, shared.limits().json_depth) {
         Ok(request) => request,
         Err(problem) => {
             let status = StatusCode::BAD_REQUEST;
@@ -148,7 +147,7 @@ async fn answer(shared: &Arc<Shared>, asked: Asked, prepared: Result<Prepared, A
             refuse(shared, &asked, status, code, NEEDS_STREAM).await
         }
         (OperationType::Subscription, Stream::IfNeeded | Stream::Always) => {
-            sse::stream(shared, asked.caller, asked.token, prepared)
+            sse::stream(shared, asked.caller, asked.token, prepared, media_type)
         }
         (OperationType::Query | OperationType::Mutation, Stream::Always) => {
             sse::once(&shared.engine.run(asked.caller, prepared).await)

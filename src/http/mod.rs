@@ -46,6 +46,9 @@ pub struct Shared {
     pub environment: Environment,
     pub lifecycle: Lifecycle,
     pub looked: Looked,
+    pub turns: Turns,
+    /// Sockets and streams.
+    pub crowd: Crowd,
 }
 
 impl Shared {
@@ -59,6 +62,8 @@ impl Shared {
 }
 
 pub use address::Peer;
+pub use body::Turns;
+pub use crowd::Crowd;
 pub use scrape::Looked;
 
 type SharedState = axum::extract::State<Arc<Shared>>;

@@ -15,8 +15,8 @@ use futures_util::stream::{self, BoxStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::accept::EVENT_STREAM;
-use super::{Shared, auth};
+use super::accept::{EVENT_STREAM, MediaType};
+use super::{Shared, auth, crowd};
 use crate::graphql::answer::Answer;
 use crate::graphql::document::Prepared;
 use crate::graphql::engine::Caller;
@@ -47,7 +47,11 @@ pub(super) fn stream(
     caller: Caller,
     token: Option<Verified>,
     prepared: Prepared,
+    media_type: MediaType,
 ) -> Response {
+    let Some(place) = crowd::place(shared, &caller.origin) else {
+        return crowd::refusal(media_type);
+    };
     let events = Events {
         shared: Arc::clone(shared),
         // From before the token is looked at again, so that nothing is missed.
@@ -57,7 +61,7 @@ pub(super) fn stream(
         answers: Some(Arc::clone(&shared.engine).subscribe(caller, prepared)),
     };
     let (sender, receiver) = mpsc::channel(1);
-    let open = EVENT_STREAMS.hold();
+    let open = (EVENT_STREAMS.hold(), place);
     shared.lifecycle.tasks.spawn(async move {
         events.send(sender).await;
         drop(open);

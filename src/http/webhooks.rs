@@ -49,14 +49,7 @@ async fn below(
     let Some(name) = named(&gateway) else {
         return nobody();
     };
-    let body = match body::read(
-        &headers,
-        body,
-        (LONGEST, shared.limits().body_timeout),
-        MediaType::Json,
-    )
-    .await
-    {
+    let body = match body::read(&shared, &headers, body, LONGEST, MediaType::Json).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };

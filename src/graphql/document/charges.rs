@@ -2,7 +2,7 @@
 
 use async_graphql::parser::types::{Selection, SelectionSet};
 use async_graphql::registry::MetaTypeName;
-use async_graphql::{Name, Value};
+use async_graphql::{Name, PathSegment, ServerError, Value};
 
 use super::cost::Counter;
 
@@ -25,8 +25,13 @@ pub(super) struct Surcharge {
 }
 
 impl Charges {
-    /// What the answer has cost: at least 1, and no more than what was asked for.
-    pub fn of_answer(&self, requested: u64, data: &Value) -> u64 {
+    /// What the answer has cost: at least 1, and no more than what was asked for. All of that when an error has taken something
+    /// with it that had been read, or may have, because no more than `most_errors` are told.
+    pub fn of_answer(&self, requested: u64, data: &Value, errors: &[ServerError], most_errors: usize) -> u64 {
+        let lost = || errors.iter().any(|error| takes_more(data, &error.path));
+        if !errors.is_empty() && (errors.len() >= most_errors || lost()) {
+            return requested.max(1);
+        }
         let objects = match data {
             Value::Object(fields) => fields.iter().fold(0, |sum: u64, (name, value)| {
                 sum.saturating_add(field(name, value, &self.fields))
@@ -35,6 +40,21 @@ impl Charges {
         };
         objects.saturating_add(self.fixed).clamp(1, requested.max(1))
     }
+}
+
+/// Whether null is found above the field that failed: what else there was below it, nobody can see any more.
+fn takes_more(data: &Value, path: &[PathSegment]) -> bool {
+    let mut value = data;
+    for segment in path {
+        let below = match (value, segment) {
+            (Value::Object(fields), PathSegment::Field(name)) => fields.get(name.as_str()),
+            (Value::List(items), PathSegment::Index(index)) => items.get(*index),
+            _ => None,
+        };
+        let Some(below) = below else { return true };
+        value = below;
+    }
+    false
 }
 
 fn field(name: &Name, value: &Value, surcharges: &[Surcharge]) -> u64 {
@@ -153,9 +173,37 @@ mod tests {
             // The shop, two items and what is in one, the list's own surcharge and one count.
             (items, 10 + 4 + 100 + 200),
         ] {
-            assert_eq!(charges.of_answer(1_000, &data), cost, "{data}");
+            assert_eq!(charges.of_answer(1_000, &data, &[], 20), cost, "{data}");
         }
-        assert_eq!(Charges::default().of_answer(5, &Value::Null), 1);
-        assert_eq!(charges.of_answer(7, &Value::Null), 7);
+        assert_eq!(Charges::default().of_answer(5, &Value::Null, &[], 20), 1);
+        assert_eq!(charges.of_answer(7, &Value::Null, &[], 20), 7);
+    }
+
+    #[test]
+    fn what_an_error_has_taken_with_it_is_charged() {
+        let error = |path: &[&str]| {
+            let segment = |part: &&str| match part.parse() {
+                Ok(index) => PathSegment::Index(index),
+                Err(_) => PathSegment::Field((*part).to_owned()),
+            };
+            let mut error = ServerError::new("for the test", None);
+            error.path = path.iter().map(segment).collect();
+            error
+        };
+        let data = value!({"list": [{"a": null}, null], "b": null});
+        for (data, path, cost) in [
+            // The field that failed is null itself, and what is beside it is there.
+            (data.clone(), &["list", "0", "a"][..], 1),
+            (data.clone(), &["b"], 1),
+            (data.clone(), &["list", "1", "a"], 1_000),
+            (data.clone(), &["b", "c", "3", "d"], 1_000),
+            (Value::Null, &["list"], 1_000),
+        ] {
+            let charged = Charges::default().of_answer(1_000, &data, &[error(path)], 20);
+            assert_eq!(charged, cost, "{path:?} of {data}");
+        }
+        // Of more errors only the first are told.
+        let many = vec![error(&["b"]); 20];
+        assert_eq!(Charges::default().of_answer(1_000, &data, &many, 20), 1_000);
     }
 }

@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use url::{Host, Url};
 
 use super::accept::MediaType;
+use super::crowd::{self, Member};
 use super::{Peer, Shared, SharedState, auth, reply};
 use crate::graphql::cookies::RefreshCookie;
 use crate::graphql::engine::Caller;
@@ -87,6 +88,9 @@ pub(super) async fn open(
     if let Err(throttled) = shared.engine.charge(&nobody).await {
         return reply::answer(&throttled, MediaType::Json);
     }
+    let Some(place) = crowd::place(&shared, &origin) else {
+        return crowd::refusal(MediaType::Json);
+    };
     let limit = shared.limits().socket_message_bytes;
     upgrade
         .protocols([PROTOCOL])
@@ -96,13 +100,13 @@ pub(super) async fn open(
         .max_frame_size(limit)
         .on_upgrade(move |socket| {
             let tasks = shared.lifecycle.tasks.clone();
-            tasks.track_future(serve(shared, origin, socket))
+            tasks.track_future(serve(shared, origin, socket, place))
         })
 }
 
-async fn serve(shared: Arc<Shared>, origin: Origin, socket: WebSocket) {
+async fn serve(shared: Arc<Shared>, origin: Origin, socket: WebSocket, place: Member) {
     let speaks = socket.protocol().is_some_and(|protocol| protocol == PROTOCOL);
-    let _open = SOCKETS.hold();
+    let _open = (SOCKETS.hold(), place);
     let (mut sink, mut stream) = socket.split();
     let close = if speaks {
         session::run(shared, origin, &mut sink, &mut stream).await

@@ -109,7 +109,7 @@ settings! {
     "SOUK_CACHE_BYTES", "64MiB", "memory for hot catalog reads; 0 switches the cache off";
     "SOUK_CACHE_TTL", "10s", "how long an entry of the cache lives at most; what another process writes is seen after it";
     "SOUK_LIMIT_CONNECTIONS", "10000", "connections at once; further ones wait to be accepted";
-    "SOUK_LIMIT_CONNECTIONS_PER_ADDRESS", "500", "connections of one address at once (closed beyond); those of SOUK_TRUSTED_PROXIES are not counted";
+    "SOUK_LIMIT_CONNECTIONS_PER_ADDRESS", "500", "connections of one address at once (closed beyond), of SOUK_TRUSTED_PROXIES any number; behind these, WebSockets and event streams of one client (429 beyond)";
     "SOUK_LIMIT_IN_FLIGHT", "500", "operations that are executed at once (503 beyond)";
     "SOUK_LIMIT_HEADER_TIMEOUT", "10s", "how long a client may take to send its headers";
     "SOUK_LIMIT_HEADER_BYTES", "64KiB", "size of a request's headers (431 beyond)";

@@ -107,6 +107,38 @@ both! {
         server.stop().await;
     }
 
+    async fn only_so_many_large_bodies_are_held_at_a_time(shop: &Shop) {
+        let server = shop.serve(&[]).await;
+        let large = post(&format!("{{\"query\": \"{{ __typename }} #{}\"}}", "x".repeat(20_000)));
+        let begun = large.as_bytes().split_at(large.len() - 5).0;
+        let mut held = Vec::new();
+        for _ in 0..64 {
+            let mut one = TcpStream::connect(server.address).await.unwrap();
+            one.write_all(begun).await.unwrap();
+            held.push(one);
+        }
+        // All of these have been looked at by then.
+        let started = Instant::now();
+        loop {
+            let answer = exchange(&server, large.as_bytes()).await;
+            if answer.starts_with("HTTP/1.1 503") {
+                assert!(answer.contains("retry-after: 1\r\n") && answer.contains("THROTTLED"), "{answer}");
+                break;
+            }
+            assert!(started.elapsed() < Duration::from_secs(20), "{answer}");
+        }
+        let unannounced = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+        let chunked = format!("{unannounced}5000\r\n{}\r\n", "x".repeat(0x5000));
+        assert!(exchange(&server, chunked.as_bytes()).await.starts_with("HTTP/1.1 503"));
+        assert!(exchange(&server, post(QUERY).as_bytes()).await.starts_with("HTTP/1.1 200"));
+        drop(held);
+        let started = Instant::now();
+        while !exchange(&server, large.as_bytes()).await.starts_with("HTTP/1.1 200") {
+            assert!(started.elapsed() < Duration::from_secs(20), "the turns are free again");
+        }
+        server.stop().await;
+    }
+
     async fn connections_beyond_the_limit_wait_their_turn(shop: &Shop) {
         let server = shop.serve(&[("SOUK_LIMIT_CONNECTIONS", "1")]).await;
         // Accepted in the order in which they come.

@@ -84,6 +84,39 @@ fn alerts_and_dashboard_name_metrics_that_there_are() {
     assert_eq!(dashboard["title"], "Souk");
 }
 
+/// All files below a folder of the sources.
+fn sources(folder: &Path) -> String {
+    let mut all = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all += &sources(&path);
+        } else {
+            all += &std::fs::read_to_string(&path).unwrap_or_default();
+        }
+    }
+    all
+}
+
+#[test]
+fn the_manual_has_each_kind_of_refusal() {
+    let (manual, program) = (read("docs/OPERATIONS.md"), sources(&root().join("src")));
+    let (_, refusals) = manual.split_once("### SoukRefusals").unwrap();
+    let (refusals, _) = refusals.split_once("\n### ").unwrap();
+    let counted: Vec<&str> = program
+        .split("RATE_LIMIT_REFUSALS.counter([\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert!(counted.len() >= 5, "{counted:?}");
+    for kind in counted {
+        assert!(
+            refusals.contains(&format!("`{kind}`")),
+            "the manual has no {kind}"
+        );
+    }
+}
+
 #[test]
 fn every_alert_is_tested_both_ways_and_says_what_to_do() {
     let (alerts, tests, manual) = (

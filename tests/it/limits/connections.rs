@@ -3,10 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use serde_json::json;
+use souk::kernel::actor::Role;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::support::{Server, Shop};
+use crate::support::{Server, Shop, Socket};
 
 /// From one of this machine's addresses.
 async fn connect(server: &Server, last: u8) -> TcpStream {
@@ -46,6 +48,41 @@ both! {
         let begun = std::time::Instant::now();
         while !answered(&mut connect(&server, 5).await).await {
             assert!(begun.elapsed() < Duration::from_secs(20), "its place is free again");
+        }
+        server.stop().await;
+    }
+
+    async fn behind_a_proxy_each_client_has_so_many_sockets_and_streams(shop: &Shop) {
+        let settings = [("SOUK_LIMIT_CONNECTIONS_PER_ADDRESS", "2"), ("SOUK_TRUSTED_PROXIES", "127.0.0.1")];
+        let server = shop.serve(&settings).await;
+        let open = async |client: &str| {
+            let headers = [("sec-websocket-protocol", "graphql-transport-ws"), ("x-forwarded-for", client)];
+            Socket::open_with(&server, &headers).await
+        };
+        let first = open("203.0.113.1").await.unwrap();
+        let bearer = format!("Bearer {}", shop.token(Role::Staff));
+        let stream = async |client: &str| {
+            let body = json!({"query": "subscription { shopOrderEvents { type } }"}).to_string();
+            let request = reqwest::Client::new()
+                .post(format!("http://{}/graphql", server.address))
+                .header("content-type", "application/json")
+                .header("accept", "text/event-stream")
+                .header("authorization", &bearer)
+                .header("x-forwarded-for", client);
+            request.body(body).send().await.unwrap()
+        };
+        let second = stream("203.0.113.1").await;
+        assert_eq!(second.status(), 200);
+        let refused = stream("203.0.113.1").await;
+        assert_eq!(refused.status(), 429);
+        assert!(refused.text().await.unwrap().contains("THROTTLED"));
+        assert_eq!(open("203.0.113.1").await.err(), Some(429));
+        assert!(open("203.0.113.2").await.is_ok(), "others are served");
+        drop((first, second));
+        let begun = std::time::Instant::now();
+        while open("203.0.113.1").await.is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "its place is free again");
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         server.stop().await;
     }
