@@ -40,6 +40,10 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// however steadily it reads.
 const WRITE_RATE: u32 = 4096;
 
+/// How long a client may take to send its headers when most connections are taken: those that say nothing, and there may be as
+/// many as strangers like, must not keep out those that do.
+const HURRY: Duration = Duration::from_secs(1);
+
 /// How long a connection between two requests stays when the process stops: a request may be on its way.
 const LINGER: Duration = Duration::from_millis(250);
 
@@ -62,14 +66,19 @@ pub async fn serve(
     lifecycle: &Lifecycle,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let builder = builder(limits);
     let router = layers::framed(router);
     let connections = TaskTracker::new();
     let mut reported: Option<Instant> = None;
     let permits = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
     let crowd = Crowd::new(limits.connections_per_address, &http.trusted_proxies);
+    let patience = || {
+        let is_crowded = permits.available_permits() < limits.connections / 4;
+        let most = if is_crowded { HURRY } else { Duration::MAX };
+        limits.header_timeout.min(most)
+    };
     let connection = |peer: SocketAddr, place| Connection {
-        builder: builder.clone(),
+        builder: builder(limits, patience()),
+        patience: patience(),
         router: router.clone(),
         peer: Peer(peer.ip()),
         place,
@@ -108,7 +117,7 @@ pub async fn serve(
             continue;
         };
         let place = (permit.ok(), Some(member), HTTP_CONNECTIONS.hold());
-        connections.spawn(connection(peer, place).serve(stream, tls.clone(), limits.header_timeout));
+        connections.spawn(connection(peer, place).serve(stream, tls.clone()));
     }
     // Who has connected before the end is served, too.
     let waiting = listener.into_std()?;
@@ -121,7 +130,7 @@ pub async fn serve(
         stream.set_nonblocking(true)?;
         let stream = TcpStream::from_std(stream)?;
         let place = (Some(permit), Some(member), HTTP_CONNECTIONS.hold());
-        connections.spawn(connection(peer, place).serve(stream, tls.clone(), limits.header_timeout));
+        connections.spawn(connection(peer, place).serve(stream, tls.clone()));
     }
     drop(waiting);
     lifecycle.closing.cancel();
@@ -140,6 +149,8 @@ pub async fn serve(
 /// What one connection needs.
 struct Connection {
     builder: Builder,
+    /// For a client to greet.
+    patience: Duration,
     router: Router,
     peer: Peer,
     place: Place,
@@ -148,7 +159,7 @@ struct Connection {
 
 impl Connection {
     /// In a task of its own from the first byte: a client that greets slowly keeps nobody else waiting.
-    async fn serve(self, stream: TcpStream, tls: Option<Arc<Tls>>, patience: Duration) {
+    async fn serve(self, stream: TcpStream, tls: Option<Arc<Tls>>) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(error = %error, "a connection was gone at once");
             return;
@@ -156,7 +167,7 @@ impl Connection {
         let Some(tls) = tls else {
             return self.talk(stream).await;
         };
-        let greeting = tokio::time::timeout(patience, tls.accept(stream));
+        let greeting = tokio::time::timeout(self.patience, tls.accept(stream));
         match self.closing.run_until_cancelled(greeting).await {
             Some(Ok(Ok(stream))) => self.talk(stream).await,
             Some(Ok(Err(error))) => tracing::debug!(error = %error, "a client could not be greeted by TLS"),
@@ -175,6 +186,7 @@ impl Connection {
             peer,
             place,
             closing,
+            ..
         } = self;
         let pace = Pace::new(WRITE_PATIENCE, WRITE_RATE);
         let io = TokioIo::new(Timed::new(stream, pace, place));
@@ -206,11 +218,11 @@ impl Connection {
 
 /// HTTP/1.1 and nothing else: its headers are timed from the moment the connection stands, and an idle
 /// connection is closed after the same time. Whoever wants HTTP/2 for browsers has a proxy to speak it.
-fn builder(limits: &LimitsConfig) -> Builder {
+fn builder(limits: &LimitsConfig, patience: Duration) -> Builder {
     let mut builder = Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
+        .header_read_timeout(patience)
         .max_headers(MAX_HEADERS)
         .max_buf_size(limits.header_bytes.max(MIN_HEADER_BYTES));
     builder

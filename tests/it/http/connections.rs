@@ -60,6 +60,19 @@ both! {
         server.stop().await;
     }
 
+    async fn those_who_say_nothing_do_not_keep_others_out(shop: &Shop) {
+        let server = shop.serve(&[("SOUK_LIMIT_CONNECTIONS", "8"), ("SOUK_LIMIT_HEADER_TIMEOUT", "10m")]).await;
+        let mut silent = Vec::new();
+        for _ in 0..8 {
+            silent.push(TcpStream::connect(server.address).await.unwrap());
+        }
+        assert!(exchange(&server, post(QUERY).as_bytes()).await.contains("200 OK"));
+        // Who came first, while there was room, has all the time that there is.
+        silent[0].write_all(post(QUERY).as_bytes()).await.unwrap();
+        assert!(read(&mut silent[0]).await.contains("200 OK"));
+        server.stop().await;
+    }
+
     async fn a_request_names_one_host(shop: &Shop) {
         let server = shop.serve(&[]).await;
         for (version, hosts, status) in [
