@@ -144,6 +144,23 @@ impl Answer {
         }
     }
 
+    /// The same for a change that would be made twice when it is sent again: what failed may have been done.
+    pub(super) fn not_to_be_repeated(mut self) -> Self {
+        let errors = match &mut self {
+            Self::Refused(errors) | Self::Failed(_, errors) => errors,
+            Self::Executed(response) => &mut response.errors,
+        };
+        for extensions in errors.iter_mut().filter_map(|error| error.extensions.as_mut()) {
+            if extensions.get("retryable").is_some() {
+                extensions.set("retryable", false);
+            }
+        }
+        match self {
+            Self::Failed(Failure::Unavailable, errors) => Self::Failed(Failure::Internal, errors),
+            answer => answer,
+        }
+    }
+
     /// The same for one response of a subscription. An error of the subscription itself, and not of something below an event,
     /// is no answer to one: nothing comes after it.
     pub(super) fn of_event(response: Response, limits: &LimitsConfig) -> Self {

@@ -204,6 +204,7 @@ impl Engine {
                 return Answer::refused("GRAPHQL_VALIDATION_FAILED", NEEDS_STREAM);
             }
         };
+        let repeatable = prepared.is_repeatable(&self.types);
         let (kind, charges) = (prepared.kind, std::mem::take(&mut prepared.charges));
         let request = request(prepared, refresh_cookie);
         let schema = self.schema.0.clone();
@@ -221,7 +222,8 @@ impl Engine {
             _ => within(self.limits.deadline, operation).await,
         };
         let mut answer = match outcome {
-            Ok(response) => Answer::of(response, &self.limits),
+            Ok(response) if repeatable => Answer::of(response, &self.limits),
+            Ok(response) => Answer::of(response, &self.limits).not_to_be_repeated(),
             Err(failed) => failed,
         };
         toll.settle(&charges, self.limits.errors, &mut answer);

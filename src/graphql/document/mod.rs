@@ -59,6 +59,11 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// Whether sending it again does nothing twice: it only reads, or each of its changes has an idempotency key.
+    pub fn is_repeatable(&self, types: &InputTypes) -> bool {
+        self.kind != OperationType::Mutation || self.roots().all(|field| types.takes_key(field))
+    }
+
     /// For how many seconds everybody may keep the answer; None when it is not for everybody.
     pub fn public_age(&self, types: &InputTypes) -> Option<u32> {
         caching::public_age(&self.document, self.kind, types)

@@ -44,6 +44,19 @@ impl InputTypes {
         Self(registry)
     }
 
+    /// Whether a mutation is done once, however often it is sent.
+    pub(super) fn takes_key(&self, mutation: &str) -> bool {
+        let types = &self.0.types;
+        let root = self.0.mutation_type.as_ref().and_then(|name| types.get(name));
+        let Some(field) = root.and_then(|root| root.field_by_name(mutation)) else {
+            return false;
+        };
+        field.args.values().any(|argument| {
+            let input = types.get(MetaTypeName::concrete_typename(&argument.ty));
+            matches!(input, Some(MetaType::InputObject { input_fields, .. }) if input_fields.contains_key("idempotencyKey"))
+        })
+    }
+
     /// The names of all fields at the roots.
     pub fn roots(&self) -> impl Iterator<Item = &str> {
         let registry = &self.0;

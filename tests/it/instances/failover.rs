@@ -181,7 +181,27 @@ async fn an_answer_to_a_commit_is_lost(shop: &Shop, database: &TestDatabase, mug
         shop.rows("SELECT CAST(count(*) AS text) FROM shop_order").await,
         [["1"]]
     );
+    what_has_no_key_is_not_to_be_sent_again(&between, &app, shop, mug).await;
     app.platform.db.clone().close().await.unwrap();
+}
+
+/// It may have been done, and then it would be done twice.
+async fn what_has_no_key_is_not_to_be_sent_again(between: &Between, app: &App, shop: &Shop, mug: &str) {
+    let add =
+        "mutation($input: CartLinesAddInput!) { cartLinesAdd(input: $input) { cart { totalQuantity } } }";
+    let cart = shop.cart(&[(mug, 1)]).await;
+    let input = json!({"cartId": cart, "lines": [{"variantId": mug, "quantity": 1}]});
+    between.armed.store(true, Ordering::SeqCst);
+    let lost = ask(app, add, json!({ "input": input })).await;
+    assert!(!between.armed.load(Ordering::SeqCst), "the line was cut");
+    assert_eq!(
+        (lost.status, &lost.error()["retryable"]),
+        (500, &json!(false)),
+        "{}",
+        lost.body
+    );
+    let held = "SELECT CAST(sum(quantity) AS text) FROM cart_line";
+    assert_eq!(shop.rows(held).await, [["2"]]);
 }
 
 /// A table that nobody else may read, until it is dropped: so what is asked of it is on its way for as long.
