@@ -1,0 +1,3 @@
+//! What Souk is measured by: the loads, and the bare servers that it is compared with.
+
+fn main() {}
