@@ -108,6 +108,10 @@ settings! {
     "MPESA_API_BASE", "https://api.safaricom.co.ke", "M-Pesa: https://sandbox.safaricom.co.ke for the sandbox";
     "SOUK_CACHE_BYTES", "64MiB", "memory for hot catalog reads; 0 switches the cache off";
     "SOUK_CACHE_TTL", "10s", "how long an entry of the cache lives at most; what another process writes is seen after it";
+    "SOUK_ANSWER_CACHE_BYTES", "32MiB", "memory for finished answers to public queries; 0 switches them off";
+    "SOUK_DOCUMENT_CACHE_BYTES", "16MiB", "memory for documents that were parsed and validated; 0 switches it off";
+    "SOUK_GROUP_CHECKOUT", "32", "orders and payments that wait at the same moment and share a transaction, at most; 1 gives each its own";
+    "SOUK_SHARED_EVENTS", "true", "whether an event is written once for all who subscribe to the same fields";
     "SOUK_LIMIT_CONNECTIONS", "10000", "connections at once; further ones wait to be accepted";
     "SOUK_LIMIT_CONNECTIONS_PER_ADDRESS", "500", "connections of one address at once (closed beyond), of SOUK_TRUSTED_PROXIES any number; behind these, WebSockets and event streams of one client (429 beyond)";
     "SOUK_LIMIT_IN_FLIGHT", "500", "operations that are executed at once (503 beyond)";

@@ -182,6 +182,10 @@ pub struct OrdersConfig {
     pub return_origins: Option<Vec<String>>,
     /// Whether the TEST gateway, which takes no money, is offered.
     pub test_payments: bool,
+    /// How many checkouts may share a transaction; one shares it with nobody.
+    pub group: usize,
+    /// Whether an event is written once for all who asked for the same of it.
+    pub shared_events: bool,
 }
 
 /// The gateways that there are settings for.
@@ -267,6 +271,10 @@ pub struct CacheConfig {
     /// Roughly how much memory the catalog cache may take; 0 switches it off.
     pub bytes: u64,
     pub time_to_live: Duration,
+    /// The same for finished answers.
+    pub answers: u64,
+    /// The same for documents that were parsed and validated.
+    pub documents: u64,
 }
 
 #[derive(Clone, Debug)]

@@ -74,6 +74,7 @@ pub(super) fn read(source: &Source) -> Result<Config, ConfigError> {
     let http = http(&reader, environment)?;
     let accounts = accounts::accounts(&reader, environment)?;
     let orders = orders(&reader, environment, &http)?;
+    let bytes = |name: &str| parse::bytes(name, reader.text(name));
     Ok(Config {
         environment,
         gateways: gateways::gateways(&reader, environment, &http.public_url)?,
@@ -85,8 +86,10 @@ pub(super) fn read(source: &Source) -> Result<Config, ConfigError> {
         shop: shop(&reader)?,
         orders,
         cache: CacheConfig {
-            bytes: parse::bytes("SOUK_CACHE_BYTES", reader.text("SOUK_CACHE_BYTES"))?,
+            bytes: bytes("SOUK_CACHE_BYTES")?,
             time_to_live: reader.duration("SOUK_CACHE_TTL")?,
+            answers: bytes("SOUK_ANSWER_CACHE_BYTES")?,
+            documents: bytes("SOUK_DOCUMENT_CACHE_BYTES")?,
         },
         limits: limits(&reader)?,
         rates: running::rates(&reader)?,
@@ -116,6 +119,8 @@ fn orders(
         cart_life: bounded("SOUK_CART_LIFE")?,
         return_origins: return_origins(reader, environment, http)?,
         test_payments: environment == Environment::Development,
+        group: reader.number("SOUK_GROUP_CHECKOUT")?,
+        shared_events: reader.switch("SOUK_SHARED_EVENTS", true)?,
     })
 }
 
