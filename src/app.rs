@@ -78,6 +78,7 @@ impl App {
             config.limits.clone(),
             config.http.introspection,
         )
+        .remembering(config.cache.documents)
         .knowing(&config.http)
         .context("SOUK_TRUSTED_DOCUMENTS")?;
         let shared = Arc::new(Shared {

@@ -15,10 +15,10 @@ use tracing::{Instrument as _, Span};
 
 use super::answer::Answer;
 use super::cookies::RefreshCookie;
-use super::document::{self, InputTypes, Prepared};
+use super::document::{self, InputTypes, Known, Novelty, Prepared};
 use super::execution::{self, Next, Running};
-use super::persisted::{Persisted, Registration};
-use super::schema::ShopSchema;
+use super::persisted::Persisted;
+use super::schema::{self, ShopSchema};
 use super::throttle::{self, REFUSED};
 use super::watch::{self, Subscribed, Watch};
 use crate::domain::context::{Context, Platform};
@@ -47,11 +47,14 @@ pub struct Caller {
 #[derive(Debug)]
 pub struct Engine {
     schema: Schema,
+    /// For operations that have passed the validation of the other.
+    trusting: Option<Schema>,
     types: InputTypes,
     platform: Arc<Platform>,
     limits: LimitsConfig,
     introspection: bool,
     persisted: Persisted,
+    known: Known,
     /// Queries and mutations that may still begin.
     places: Arc<Semaphore>,
 }
@@ -78,21 +81,36 @@ impl Engine {
         Self {
             places: Arc::new(Semaphore::new(places)),
             schema: Schema(schema),
+            trusting: None,
             types,
             platform,
             limits,
             introspection,
             persisted: Persisted::default(),
+            known: Known::new(0),
         }
     }
 
-    /// The same with documents that are known by their ids.
+    /// The same with room for so many bytes of documents that need not be parsed and validated again.
+    pub fn remembering(mut self, bytes: u64) -> Self {
+        self.known = Known::new(bytes);
+        self.trusting = (bytes > 0).then(|| Schema(schema::build_trusting(&self.limits)));
+        self
+    }
+
+    /// The same with documents that are known by their ids, after [`Engine::remembering`]: those that are trusted are remembered.
     ///
     /// # Errors
     /// A trusted document that cannot be executed: its file, its line, and why.
     pub fn knowing(mut self, config: &HttpConfig) -> anyhow::Result<Self> {
         let folder = config.trusted_documents.as_deref();
-        self.persisted = Persisted::new(folder, config.persisted_queries, &self.types, &self.limits)?;
+        self.persisted = Persisted::new(
+            folder,
+            config.persisted_queries,
+            &self.types,
+            &self.limits,
+            &self.known,
+        )?;
         Ok(self)
     }
 
@@ -111,15 +129,23 @@ impl Engine {
         // An admin may look at anything, as GraphiQL does, also where only trusted documents are executed.
         let admin = actor.role() == Some(Role::Admin);
         let (text, registration) = self.persisted.find(&mut request, admin).map_err(refused)?;
-        let prepared = document::prepare(
-            &text,
-            request.operation_name.as_deref(),
+        let operation = request.operation_name.as_deref();
+        let known = self.known.get(&text, operation);
+        let new = known.is_none().then_some((&*text, operation));
+        let checked = match known {
+            Some(checked) => checked,
+            None => Arc::new(document::check(&text, operation, &self.types, &self.limits).map_err(refused)?),
+        };
+        let introspection = self.introspection || admin;
+        let prepared = document::bind(
+            &checked,
             request.variables,
             &self.types,
             &self.limits,
-            self.introspection || admin,
+            introspection,
         );
         let prepared = prepared.map_err(refused)?;
+        let proof = self.known.proof(checked, &prepared.variables, new);
         // Else it would wait for ever until its bucket holds so much.
         if let Some(limiter) = self.platform.rates.of_operations(actor)
             && prepared.cost > limiter.capacity()
@@ -132,19 +158,29 @@ impl Engine {
             .filter(|_| self.persisted.trusts(&prepared.hash))
             .map(watch::own);
         Ok(Prepared {
-            registration,
             own_name,
+            is_proven: self.known.is_on() && proof.is_none(),
+            novelty: Novelty { registration, proof },
             ..prepared
         })
     }
 
-    /// Only what was executed has passed validation: strangers cannot have rubbish kept.
-    fn register(&self, registration: &mut Option<Registration>, answer: &Answer) {
-        if matches!(answer, Answer::Executed(_))
-            && let Some(registration) = registration.take()
-        {
+    fn learn(&self, novelty: &mut Novelty, answer: &Answer) {
+        if !matches!(answer, Answer::Executed(_)) {
+            return;
+        }
+        if let Some(registration) = novelty.registration.take() {
             self.persisted.register(registration);
         }
+        if let Some(proof) = novelty.proof.take() {
+            self.known.learn(proof);
+        }
+    }
+
+    /// The one that executes it.
+    fn schema_for(&self, prepared: &Prepared) -> &ShopSchema {
+        let trusting = self.trusting.as_ref().filter(|_| prepared.is_proven);
+        &trusting.unwrap_or(&self.schema).0
     }
 
     /// Whether an operation would be refused for all the others that are being executed: asked before anything is read.
@@ -172,7 +208,7 @@ impl Engine {
 
     /// Validates and executes a query or a mutation. Subscriptions have more than one answer: see [`Engine::subscribe`].
     pub async fn run(&self, caller: Caller, mut prepared: Prepared) -> Answer {
-        let mut registration = prepared.registration.take();
+        let mut novelty = std::mem::take(&mut prepared.novelty);
         let watch = Watch::begin(&prepared, self.platform.slow);
         let (request, span) = (Span::current(), watch.span());
         let answer = self
@@ -180,7 +216,7 @@ impl Engine {
             .instrument(span.clone())
             .await;
         watch.end(&answer, &span);
-        self.register(&mut registration, &answer);
+        self.learn(&mut novelty, &answer);
         answer
     }
 
@@ -204,10 +240,10 @@ impl Engine {
                 return Answer::refused("GRAPHQL_VALIDATION_FAILED", NEEDS_STREAM);
             }
         };
-        let repeatable = prepared.is_repeatable(&self.types);
+        let repeatable = prepared.is_repeatable;
+        let schema = self.schema_for(&prepared).clone();
         let (kind, charges) = (prepared.kind, std::mem::take(&mut prepared.charges));
         let request = request(prepared, refresh_cookie);
-        let schema = self.schema.0.clone();
         let operation = AssertUnwindSafe(async move {
             // As long as it runs, also when nobody waits for it any more.
             let _place = place;
@@ -237,7 +273,7 @@ impl Engine {
                 .into_stream()
                 .boxed();
         }
-        let registration = prepared.registration.take();
+        let novelty = std::mem::take(&mut prepared.novelty);
         let begun = async move {
             if self.is_full() {
                 return Err(Answer::overloaded());
@@ -245,7 +281,7 @@ impl Engine {
             let (rates, Caller { actor, origin, .. }) = (&self.platform.rates, &caller);
             // Its events are its shop's doing, and not charged.
             throttle::take(rates, actor, origin, prepared.cost).await?;
-            Ok(self.events(caller, prepared, registration))
+            Ok(self.events(caller, prepared, novelty))
         };
         let told = |begun| match begun {
             Ok(events) => events,
@@ -258,17 +294,18 @@ impl Engine {
         self: Arc<Self>,
         caller: Caller,
         prepared: Prepared,
-        registration: Option<Registration>,
+        novelty: Novelty,
     ) -> BoxStream<'static, Answer> {
         // Reads what was written: an event is told at once, and what it is about may not have come to a replica yet.
         let context = Context::writing(caller.actor, caller.origin, Arc::clone(&self.platform));
+        let schema = self.schema_for(&prepared).clone();
         let request = request(prepared, caller.refresh_cookie);
-        let running = Running::new(&self.schema.0, request, context, self.limits.deadline);
+        let running = Running::new(&schema, request, context, self.limits.deadline);
         let subscribed = Subscribed::begin();
-        stream::unfold(Some((running, subscribed, registration)), move |state| {
+        stream::unfold(Some((running, subscribed, novelty)), move |state| {
             let engine = Arc::clone(&self);
             async move {
-                let (mut running, subscribed, mut registration) = state?;
+                let (mut running, subscribed, mut novelty) = state?;
                 let answer = match running.next().await {
                     Next::Response(response) => Answer::of_event(*response, &engine.limits),
                     Next::TooSlow => Answer::timeout(),
@@ -276,17 +313,12 @@ impl Engine {
                     Next::End => return None,
                 };
                 subscribed.told(&answer);
-                engine.register(&mut registration, &answer);
+                engine.learn(&mut novelty, &answer);
                 let goes_on = matches!(answer, Answer::Executed(_));
-                Some((answer, goes_on.then_some((running, subscribed, registration))))
+                Some((answer, goes_on.then_some((running, subscribed, novelty))))
             }
         })
         .boxed()
-    }
-
-    /// For how many seconds everybody may keep what is answered to nobody in particular; None when it is not for everybody.
-    pub fn public_age(&self, prepared: &Prepared) -> Option<u32> {
-        prepared.public_age(&self.types)
     }
 
     pub fn limits(&self) -> &LimitsConfig {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute};
-use async_graphql::{MergedObject, MergedSubscription, Response, SDLExportOptions, Schema};
+use async_graphql::{
+    MergedObject, MergedSubscription, Response, SDLExportOptions, Schema, SchemaBuilder, ValidationMode,
+};
 use async_trait::async_trait;
 
 use super::accounts::{AccountsMutation, AccountsQuery, RoleMutation, UsersQuery};
@@ -56,19 +58,31 @@ pub struct Subscription(OrdersSubscription);
 /// Builds the schema with the limits that resolvers keep. `open` is for those who may read the schema: only they are
 /// told what a misspelt name was meant to be.
 pub fn build(limits: &LimitsConfig, open: bool) -> ShopSchema {
-    let schema = Schema::build(Query::default(), Mutation::default(), Subscription::default())
-        .data(Limits::from(limits))
-        // The lexer has counted brackets before; the library's own limit would be a second, unsettable one.
-        .limit_recursive_depth(limits.nesting);
-    let schema = if trace::is_on() {
-        schema.extension(Spans)
-    } else {
-        schema
-    };
+    let schema = builder(limits);
     if open {
         schema.finish()
     } else {
         schema.disable_suggestions().finish()
+    }
+}
+
+/// The same for operations that have passed validation: it is not done again.
+pub fn build_trusting(limits: &LimitsConfig) -> ShopSchema {
+    builder(limits)
+        .validation_mode(ValidationMode::Fast)
+        .disable_suggestions()
+        .finish()
+}
+
+fn builder(limits: &LimitsConfig) -> SchemaBuilder<Query, Mutation, Subscription> {
+    let schema = Schema::build(Query::default(), Mutation::default(), Subscription::default())
+        .data(Limits::from(limits))
+        // The lexer has counted brackets before; the library's own limit would be a second, unsettable one.
+        .limit_recursive_depth(limits.nesting);
+    if trace::is_on() {
+        schema.extension(Spans)
+    } else {
+        schema
     }
 }
 

@@ -107,7 +107,7 @@ async fn respond_to_get(
     }
     let nobody = !cached::has_credentials(headers);
     let public_age = (nobody && asked.accepted.stream != Stream::Always)
-        .then(|| shared.engine.public_age(&prepared))
+        .then_some(prepared.public_age)
         .flatten();
     // Nothing has been executed up to here, so a foreign page has achieved nothing either. What is public and asked for by
     // nobody in particular it may have anyhow: a link, a browser and a CDN need no header for it.

@@ -3,7 +3,8 @@
 //!
 //! The library takes a field without a hint for public. Here it is private: whoever adds a field has to say that it is not.
 
-use async_graphql::parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet};
+use async_graphql::Positioned;
+use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, Selection, SelectionSet};
 use async_graphql::registry::{MetaType, MetaTypeName, Registry};
 
 use super::{InputTypes, positions};
@@ -11,39 +12,37 @@ use super::{InputTypes, positions};
 /// Seconds; None for an answer that is not for everybody.
 pub(super) fn public_age(
     document: &ExecutableDocument,
-    kind: OperationType,
+    operation: &Positioned<OperationDefinition>,
     types: &InputTypes,
 ) -> Option<u32> {
     let registry = &types.0;
-    let root = positions::root(registry, kind)?;
+    let root = positions::root(registry, operation.node.ty)?;
     let mut youngest: Option<u32> = None;
     // Fragments are walked as often as they are spread: how often that is has been limited.
-    for (_, operation) in document.operations.iter() {
-        let mut open: Vec<(&str, &SelectionSet)> = vec![(root, &operation.node.selection_set.node)];
-        while let Some((parent, set)) = open.pop() {
-            for item in &set.items {
-                match &item.node {
-                    Selection::Field(field) => {
-                        let name = field.node.name.node.as_str();
-                        if name == "__typename" {
-                            continue;
-                        }
-                        let age = age(registry, parent, name)?;
-                        youngest = Some(youngest.map_or(age, |youngest| youngest.min(age)));
-                        let kind = registry.types.get(parent)?.field_by_name(name)?;
-                        let below = MetaTypeName::concrete_typename(&kind.ty);
-                        open.push((below, &field.node.selection_set.node));
+    let mut open: Vec<(&str, &SelectionSet)> = vec![(root, &operation.node.selection_set.node)];
+    while let Some((parent, set)) = open.pop() {
+        for item in &set.items {
+            match &item.node {
+                Selection::Field(field) => {
+                    let name = field.node.name.node.as_str();
+                    if name == "__typename" {
+                        continue;
                     }
-                    Selection::InlineFragment(inline) => {
-                        let on = inline.node.type_condition.as_ref();
-                        let on = on.map_or(parent, |on| on.node.on.node.as_str());
-                        open.push((on, &inline.node.selection_set.node));
-                    }
-                    Selection::FragmentSpread(spread) => {
-                        let fragment = document.fragments.get(&spread.node.fragment_name.node)?;
-                        let on = fragment.node.type_condition.node.on.node.as_str();
-                        open.push((on, &fragment.node.selection_set.node));
-                    }
+                    let age = age(registry, parent, name)?;
+                    youngest = Some(youngest.map_or(age, |youngest| youngest.min(age)));
+                    let kind = registry.types.get(parent)?.field_by_name(name)?;
+                    let below = MetaTypeName::concrete_typename(&kind.ty);
+                    open.push((below, &field.node.selection_set.node));
+                }
+                Selection::InlineFragment(inline) => {
+                    let on = inline.node.type_condition.as_ref();
+                    let on = on.map_or(parent, |on| on.node.on.node.as_str());
+                    open.push((on, &inline.node.selection_set.node));
+                }
+                Selection::FragmentSpread(spread) => {
+                    let fragment = document.fragments.get(&spread.node.fragment_name.node)?;
+                    let on = fragment.node.type_condition.node.on.node.as_str();
+                    open.push((on, &fragment.node.selection_set.node));
                 }
             }
         }
@@ -91,7 +90,7 @@ mod tests {
             true,
         )
         .unwrap_or_else(|errors| panic!("{document}: {errors:?}"));
-        prepared.public_age(&types)
+        prepared.public_age
     }
 
     #[test]

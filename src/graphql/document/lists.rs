@@ -7,32 +7,43 @@ use async_graphql_value::{ConstValue, Value as InputValue};
 use super::Violation;
 use super::walk::{self, Arguments};
 
+/// Those that stand in the document.
+///
 /// # Errors
 /// A list has more than `most` items.
 pub(super) fn check(
     document: &ExecutableDocument,
     operation: &Positioned<OperationDefinition>,
-    variables: &Variables,
     most: usize,
 ) -> Result<(), Violation> {
-    let violation = || Violation::new(format!("A list in the input has more than {most} items."));
-    let defaults = operation
+    let mut defaults = operation
         .node
         .variable_definitions
         .iter()
         .filter_map(|v| v.node.default_value.as_ref());
-    let constants = defaults.map(|value| &value.node).chain(variables.values());
-    if constants.into_iter().any(|value| constant_exceeds(value, most)) {
-        return Err(violation());
-    }
-    let mut exceeded = false;
+    let mut exceeded = defaults.any(|value| constant_exceeds(&value.node, most));
     walk::arguments(document, operation, &mut |arguments: &Arguments| {
         exceeded = exceeded
             || arguments
                 .iter()
                 .any(|(_, value)| literal_exceeds(&value.node, most));
     });
-    if exceeded { Err(violation()) } else { Ok(()) }
+    if exceeded { Err(too_long(most)) } else { Ok(()) }
+}
+
+/// Those that were sent with it.
+///
+/// # Errors
+/// A list has more than `most` items.
+pub(super) fn check_variables(variables: &Variables, most: usize) -> Result<(), Violation> {
+    if variables.values().any(|value| constant_exceeds(value, most)) {
+        return Err(too_long(most));
+    }
+    Ok(())
+}
+
+fn too_long(most: usize) -> Violation {
+    Violation::new(format!("A list in the input has more than {most} items."))
 }
 
 fn constant_exceeds(value: &ConstValue, most: usize) -> bool {

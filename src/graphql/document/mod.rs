@@ -7,6 +7,7 @@
 mod caching;
 mod charges;
 mod cost;
+mod known;
 mod lexer;
 mod lists;
 mod literals;
@@ -33,12 +34,30 @@ use crate::kernel::config::LimitsConfig;
 
 pub use charges::Charges;
 pub(super) use cost::too_dear;
+use known::Proven;
+pub use known::{Known, Proof};
 pub use variables::InputTypes;
 
 #[cfg(test)]
-pub(crate) use tests::test_limits;
+pub(crate) use tests::{prepare, test_limits};
 
-/// An operation within the limits.
+/// One operation of a document, as far as it is the same whatever is sent with it: parsed, and within the limits.
+#[derive(Debug)]
+pub struct Checked {
+    /// The fragments that the operation spreads, and no operation.
+    fragments: ExecutableDocument,
+    operation: Positioned<OperationDefinition>,
+    name: Option<String>,
+    hash: String,
+    asks_for_schema: bool,
+    public_age: Option<u32>,
+    is_repeatable: bool,
+    /// What it costs, where no variable has a say in that.
+    cost: Option<(u64, Charges)>,
+    proven: Proven,
+}
+
+/// An operation within the limits, with its variables.
 #[derive(Debug)]
 pub struct Prepared {
     pub document: ExecutableDocument,
@@ -54,20 +73,22 @@ pub struct Prepared {
     pub charges: Charges,
     /// SHA-256 of the document's text, in hexadecimal: what logs and caches know it by.
     pub hash: String,
+    /// For how many seconds everybody may keep the answer; None when it is not for everybody.
+    pub public_age: Option<u32>,
+    /// Whether sending it again does nothing twice: it only reads, or each of its changes has an idempotency key.
+    pub is_repeatable: bool,
+    /// Whether the same with such variables has passed validation.
+    pub is_proven: bool,
     /// What to remember of it once it has been executed.
-    pub registration: Option<Registration>,
+    pub novelty: Novelty,
 }
 
-impl Prepared {
-    /// Whether sending it again does nothing twice: it only reads, or each of its changes has an idempotency key.
-    pub fn is_repeatable(&self, types: &InputTypes) -> bool {
-        self.kind != OperationType::Mutation || self.roots().all(|field| types.takes_key(field))
-    }
-
-    /// For how many seconds everybody may keep the answer; None when it is not for everybody.
-    pub fn public_age(&self, types: &InputTypes) -> Option<u32> {
-        caching::public_age(&self.document, self.kind, types)
-    }
+/// What is known of an operation for the first time. Only what was executed has passed validation: strangers cannot have rubbish
+/// kept.
+#[derive(Debug, Default)]
+pub struct Novelty {
+    pub registration: Option<Registration>,
+    pub proof: Option<Proof>,
 }
 
 impl Prepared {
@@ -124,45 +145,104 @@ pub(super) fn coded(code: &str, message: impl Into<String>, pos: Option<Pos>) ->
     }
 }
 
-/// Parses, checks and trims a request down to what may be executed.
+/// Parses and checks one operation of a document, before anybody looks at variables.
 ///
 /// # Errors
 /// All errors have a code, and nothing has been executed.
-pub fn prepare(
+pub fn check(
     text: &str,
     operation_name: Option<&str>,
+    types: &InputTypes,
+    limits: &LimitsConfig,
+) -> Result<Checked, Vec<ServerError>> {
+    let document = parse(text, limits)?;
+    check_one(document, operation_name, digest(text), types, limits)
+}
+
+fn parse(text: &str, limits: &LimitsConfig) -> Result<ExecutableDocument, Vec<ServerError>> {
+    lexer::check(text, limits)?;
+    let document = parse_query(text).map_err(|error| vec![parse_error(&error)])?;
+    unique::check(text)?;
+    Ok(document)
+}
+
+fn check_one(
+    mut document: ExecutableDocument,
+    wanted: Option<&str>,
+    hash: String,
+    types: &InputTypes,
+    limits: &LimitsConfig,
+) -> Result<Checked, Vec<ServerError>> {
+    let (name, mut operation) = select(&mut document, wanted)?;
+    measure::check(&document, &operation, limits)?;
+    let asks_for_schema = measure::asks_for_schema(&document, &operation);
+    positions::check(&document, &operation, &types.0)?;
+    literals::check(&document, &operation, types)?;
+    lists::check(&document, &operation, limits.list_items)?;
+    let cost = if operation.node.variable_definitions.is_empty() {
+        let none = Variables::default();
+        Some(cost::check(&document, &operation, &none, &types.0, limits.cost)?)
+    } else {
+        None
+    };
+    root::single(&mut document, &mut operation)?;
+    let is_repeatable = operation.node.ty != OperationType::Mutation
+        || measure::root_fields(&document, &operation)
+            .all(|field| types.takes_key(field.node.name.node.as_str()));
+    let public_age = caching::public_age(&document, &operation, types);
+    Ok(Checked {
+        public_age,
+        fragments: document,
+        operation,
+        name,
+        hash,
+        asks_for_schema,
+        is_repeatable,
+        cost,
+        proven: Proven::default(),
+    })
+}
+
+/// An operation with its variables, checked and trimmed down to what may be executed.
+///
+/// # Errors
+/// As those of [`check`].
+pub fn bind(
+    checked: &Checked,
     variables: Variables,
     types: &InputTypes,
     limits: &LimitsConfig,
     introspection: bool,
 ) -> Result<Prepared, Vec<ServerError>> {
-    lexer::check(text, limits)?;
-    let mut document = parse_query(text).map_err(|error| vec![parse_error(&error)])?;
-    unique::check(text)?;
-    let (name, mut operation) = select(&mut document, operation_name)?;
-    measure::check(&document, &operation, limits)?;
-    if !introspection && measure::asks_for_schema(&document, &operation) {
+    let Checked {
+        fragments, operation, ..
+    } = checked;
+    if checked.asks_for_schema && !introspection {
         return Err(Violation::at(operation.pos, "Introspection is switched off here.").into());
     }
-    positions::check(&document, &operation, &types.0)?;
-    literals::check(&document, &operation, types)?;
-    let variables = types.coerce(&operation, variables)?;
-    lists::check(&document, &operation, &variables, limits.list_items)?;
-    let (cost, charges) = cost::check(&document, &operation, &variables, &types.0, limits.cost)?;
-    root::single(&mut document, &mut operation)?;
+    let variables = types.coerce(operation, variables)?;
+    lists::check_variables(&variables, limits.list_items)?;
+    let (cost, charges) = match &checked.cost {
+        Some(cost) => cost.clone(),
+        None => cost::check(fragments, operation, &variables, &types.0, limits.cost)?,
+    };
+    let (mut document, mut operation) = (fragments.clone(), operation.clone());
     omitted::strip(&mut document, &mut operation, &variables, &types.0);
     let kind = operation.node.ty;
-    put_back(&mut document, name.as_deref(), operation);
+    put_back(&mut document, checked.name.as_deref(), operation);
     Ok(Prepared {
         document,
         kind,
-        operation_name: name,
+        operation_name: checked.name.clone(),
         own_name: None,
         variables,
         cost,
         charges,
-        hash: digest(text),
-        registration: None,
+        hash: checked.hash.clone(),
+        public_age: checked.public_age,
+        is_repeatable: checked.is_repeatable,
+        is_proven: false,
+        novelty: Novelty::default(),
     })
 }
 
@@ -170,38 +250,40 @@ pub fn prepare(
 /// what is left to do is validation. Pages whose size is a variable count for their default.
 ///
 /// # Errors
-/// As those of [`prepare`].
+/// As those of [`check`].
 pub(super) fn examine(
     text: &str,
     types: &InputTypes,
     limits: &LimitsConfig,
-) -> Result<Vec<(Option<String>, ExecutableDocument)>, Vec<ServerError>> {
-    lexer::check(text, limits)?;
-    let whole = parse_query(text).map_err(|error| vec![parse_error(&error)])?;
-    unique::check(text)?;
+) -> Result<Vec<Checked>, Vec<ServerError>> {
+    let whole = parse(text, limits)?;
     let names = whole
         .operations
         .iter()
         .map(|(name, _)| name.map(ToString::to_string));
     names
         .map(|wanted| {
-            let mut document = whole.clone();
-            let (name, mut operation) = select(&mut document, wanted.as_deref())?;
-            measure::check(&document, &operation, limits)?;
-            positions::check(&document, &operation, &types.0)?;
-            literals::check(&document, &operation, types)?;
-            cost::check(
-                &document,
-                &operation,
-                &Variables::default(),
-                &types.0,
-                limits.cost,
-            )?;
-            root::single(&mut document, &mut operation)?;
-            put_back(&mut document, name.as_deref(), operation);
-            Ok((name, document))
+            let checked = check_one(whole.clone(), wanted.as_deref(), digest(text), types, limits)?;
+            let Checked {
+                fragments, operation, ..
+            } = &checked;
+            cost::check(fragments, operation, &Variables::default(), &types.0, limits.cost)?;
+            Ok(checked)
         })
         .collect()
+}
+
+impl Checked {
+    pub(super) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// As it is before anything is known of its variables.
+    pub(super) fn to_document(&self) -> (Option<String>, ExecutableDocument) {
+        let mut document = self.fragments.clone();
+        put_back(&mut document, self.name.as_deref(), self.operation.clone());
+        (self.name.clone(), document)
+    }
 }
 
 /// What [`select`] took out.

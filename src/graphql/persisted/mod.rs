@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use async_graphql::ServerError;
 
-use super::document::{InputTypes, coded};
+use super::document::{InputTypes, Known, coded};
 use super::engine::GraphqlRequest;
 use crate::infra::secret::digest;
 use crate::kernel::config::LimitsConfig;
@@ -63,8 +63,9 @@ impl Persisted {
         bytes: u64,
         types: &InputTypes,
         limits: &LimitsConfig,
+        known: &Known,
     ) -> anyhow::Result<Self> {
-        let trusted = folder.map(|folder| Trusted::read(folder, types, limits));
+        let trusted = folder.map(|folder| Trusted::read(folder, types, limits, known));
         Ok(Self {
             trusted: trusted.transpose()?,
             registered: Registered::new(bytes),

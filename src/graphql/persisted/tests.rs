@@ -1,7 +1,7 @@
 //! Which text a request means, and what is kept.
 
 use super::*;
-use crate::graphql::document::test_limits;
+use crate::graphql::document::{Known, test_limits};
 use crate::graphql::schema;
 
 const QUERY: &str = "{ shop { name } }";
@@ -15,7 +15,7 @@ fn read(files: &[(&str, &str)]) -> anyhow::Result<Persisted> {
     for (name, text) in files {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
-    Persisted::new(Some(folder.path()), 0, &types(), &test_limits())
+    Persisted::new(Some(folder.path()), 0, &types(), &test_limits(), &Known::new(0))
 }
 
 /// The text, or the error's code and message.
@@ -124,7 +124,7 @@ fn a_bad_document_is_named_with_its_line() {
 
 #[test]
 fn a_client_registers_a_text_by_its_hash() {
-    let persisted = Persisted::new(None, 1 << 20, &types(), &test_limits()).unwrap();
+    let persisted = Persisted::new(None, 1 << 20, &types(), &test_limits(), &Known::new(0)).unwrap();
     let hash = digest(QUERY);
     let by_hash = |text: Option<&str>| find(&persisted, text, Some(&hash), false);
     assert_eq!(by_hash(None).unwrap_err(), "PersistedQueryNotFound");
@@ -135,7 +135,7 @@ fn a_client_registers_a_text_by_its_hash() {
     assert_eq!(by_hash(None).unwrap(), QUERY);
     // What is kept does not vouch for another text.
     assert!(by_hash(Some("{ __typename }")).is_err());
-    let off = Persisted::new(None, 0, &types(), &test_limits()).unwrap();
+    let off = Persisted::new(None, 0, &types(), &test_limits(), &Known::new(0)).unwrap();
     assert_eq!(
         find(&off, None, Some(&hash), false).unwrap_err(),
         "PersistedQueryNotSupported"
@@ -145,14 +145,14 @@ fn a_client_registers_a_text_by_its_hash() {
 
 #[test]
 fn what_is_kept_is_bounded() {
-    let persisted = Persisted::new(None, 10_000, &types(), &test_limits()).unwrap();
+    let persisted = Persisted::new(None, 10_000, &types(), &test_limits(), &Known::new(0)).unwrap();
     for number in 0..200 {
         let text = format!("{{ a{number}: __typename }} # {}", "x".repeat(500));
         find(&persisted, Some(&text), Some(&digest(&text)), false).unwrap();
     }
     assert!(persisted.registered.as_ref().unwrap().bytes() <= 10_000);
     let long = format!("{QUERY} # {}", "x".repeat(64 * 1024));
-    let roomy = Persisted::new(None, 1 << 20, &types(), &test_limits()).unwrap();
+    let roomy = Persisted::new(None, 1 << 20, &types(), &test_limits(), &Known::new(0)).unwrap();
     find(&roomy, Some(&long), Some(&digest(&long)), false).unwrap();
     assert_eq!(roomy.registered.as_ref().unwrap().bytes(), 0);
 }

@@ -10,7 +10,7 @@ use futures_util::FutureExt as _;
 
 use super::HASH;
 use super::files::{self, Entry};
-use crate::graphql::document::{self, InputTypes};
+use crate::graphql::document::{self, InputTypes, Known};
 use crate::graphql::schema::{self, ShopSchema};
 use crate::infra::secret::digest;
 use crate::kernel::config::LimitsConfig;
@@ -24,16 +24,23 @@ pub(super) struct Trusted {
 }
 
 impl Trusted {
+    /// What is parsed and checked here needs not be when it is asked for.
+    ///
     /// # Errors
     /// A document that cannot be executed: its file, its line, and why.
-    pub(super) fn read(folder: &Path, types: &InputTypes, limits: &LimitsConfig) -> anyhow::Result<Self> {
+    pub(super) fn read(
+        folder: &Path,
+        types: &InputTypes,
+        limits: &LimitsConfig,
+        known: &Known,
+    ) -> anyhow::Result<Self> {
         let mut trusted = Self {
             texts: HashMap::new(),
             hashes: HashSet::new(),
         };
         let schema = schema::build_checking(limits);
         for entry in files::read(folder)? {
-            check(&entry, &schema, types, limits)?;
+            check(&entry, &schema, types, limits, known)?;
             trusted.add(entry)?;
         }
         ensure!(
@@ -87,6 +94,7 @@ fn check(
     schema: &ShopSchema,
     types: &InputTypes,
     limits: &LimitsConfig,
+    known: &Known,
 ) -> anyhow::Result<()> {
     let wrong = |errors: &[ServerError]| {
         let error = errors.first();
@@ -102,7 +110,9 @@ fn check(
         }
     };
     let operations = document::examine(&entry.text, types, limits).map_err(|errors| wrong(&errors))?;
-    for (name, document) in operations {
+    let is_single = operations.len() == 1;
+    for operation in operations {
+        let (name, document) = operation.to_document();
         let mut request = Request::new(String::new());
         request.operation_name = name;
         request.set_parsed_query(document);
@@ -110,6 +120,15 @@ fn check(
         let errors = response.context("validation did not come to its end")?.errors;
         if !errors.is_empty() {
             return Err(wrong(&errors));
+        }
+        let operation = Arc::new(operation);
+        let names = [operation.name(), None]
+            .into_iter()
+            .take(if is_single { 2 } else { 1 });
+        for name in names {
+            for text in [entry.text.as_str(), entry.text.trim_end()] {
+                known.keep(text, name, &operation);
+            }
         }
     }
     Ok(())

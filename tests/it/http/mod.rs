@@ -4,6 +4,7 @@ mod caching;
 mod connections;
 mod deadline;
 mod documents;
+mod known;
 mod limits;
 mod process;
 mod protocol;

@@ -11,13 +11,26 @@ use async_graphql::{
 };
 use serde_json::json;
 
-use super::{InputTypes, Prepared, prepare};
+use super::{InputTypes, Prepared, bind, check};
 use crate::kernel::config::{Config, LimitsConfig, Source};
 
 const INTROSPECTION: &str = include_str!("introspection.graphql");
 
 pub(crate) fn test_limits() -> LimitsConfig {
     Config::from_source(&Source::default()).unwrap().limits
+}
+
+/// As a request that comes for the first time.
+pub(crate) fn prepare(
+    text: &str,
+    operation_name: Option<&str>,
+    variables: Variables,
+    types: &InputTypes,
+    limits: &LimitsConfig,
+    introspection: bool,
+) -> Result<Prepared, Vec<ServerError>> {
+    let checked = check(text, operation_name, types, limits)?;
+    bind(&checked, variables, types, limits, introspection)
 }
 
 #[derive(InputObject)]
