@@ -6,6 +6,13 @@ import { postgraphile } from 'postgraphile';
 import { makePgService } from 'postgraphile/adaptors/pg';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 
+// It is made for Node.js 22, and this is all that 20 lacks.
+Promise.withResolvers ??= () => {
+  let resolve, reject;
+  const promise = new Promise((yes, no) => { [resolve, reject] = [yes, no]; });
+  return { promise, resolve, reject };
+};
+
 const [port, connectionString] = process.argv.slice(2);
 const instance = postgraphile({
   extends: [PostGraphileAmberPreset],

@@ -13,7 +13,7 @@ CREATE TABLE peer.variant (
 CREATE TABLE peer.placed (
     id uuid PRIMARY KEY, user_id uuid, number text NOT NULL, status text NOT NULL, total bigint NOT NULL,
     currency text NOT NULL, placed_at timestamptz NOT NULL);
-CREATE TABLE peer.line (
+CREATE TABLE peer.order_item (
     id uuid PRIMARY KEY, order_id uuid NOT NULL REFERENCES peer.placed (id), position int NOT NULL, quantity int NOT NULL,
     variant_id uuid REFERENCES peer.variant (id));
 CREATE TABLE peer.payment (
@@ -30,7 +30,7 @@ INSERT INTO peer.variant
     SELECT v.id, v.product_id, v.position, v.title, v.sku, v.price
     FROM public.product_variant v JOIN peer.product p ON p.id = v.product_id;
 INSERT INTO peer.placed SELECT id, user_id, number, status, total, currency, placed_at FROM public.shop_order;
-INSERT INTO peer.line SELECT id, order_id, position, quantity, variant_id FROM public.order_line;
+INSERT INTO peer.order_item SELECT id, order_id, position, quantity, variant_id FROM public.order_line;
 INSERT INTO peer.payment SELECT id, order_id, status, amount, currency FROM public.payment;
 
 CREATE INDEX ON peer.product (name_key, id);
@@ -38,7 +38,7 @@ CREATE INDEX ON peer.product (category_id);
 CREATE INDEX ON peer.image (product_id, position);
 CREATE INDEX ON peer.variant (product_id, position);
 CREATE INDEX ON peer.placed (user_id, placed_at);
-CREATE INDEX ON peer.line (order_id, position);
+CREATE INDEX ON peer.order_item (order_id, position);
 CREATE INDEX ON peer.payment (order_id);
 
 -- The search, by the index and the lists that Souk keeps; inlined by PostgreSQL.

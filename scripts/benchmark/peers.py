@@ -11,13 +11,13 @@ CARD = """name slug priceMin priceMax currency categoryByCategoryId { name }
 HITS = f"nodes {{ {CARD} }} pageInfo {{ hasNextPage endCursor }}"
 # What the loads ask for, in the words that PostGraphile makes of tables.
 DOCUMENTS = {
-    "W1": f"query {{ allProducts(first: 20, orderBy: [NAME_KEY_ASC, ID_ASC]) {{ nodes {{ {CARD} }} }} }}",
+    "W1": f"query {{ allProducts(first: 20, orderBy: [NAME_KEY_ASC, PRIMARY_KEY_ASC]) {{ nodes {{ {CARD} }} }} }}",
     "W2": """query($slug: String!) { productBySlug(slug: $slug) {
         name slug description priceMin priceMax currency categoryByCategoryId { name slug }
         variantsByProductId(first: 5, orderBy: POSITION_ASC) { nodes { title sku price } } } }""",
     "W3": """query($customer: UUID!) { allPlaceds(first: 20, condition: {userId: $customer}, orderBy: PLACED_AT_DESC) { nodes {
         number status total currency
-        linesByOrderId(orderBy: POSITION_ASC) { nodes {
+        orderItemsByOrderId(orderBy: POSITION_ASC) { nodes {
             quantity variantByVariantId { title productByProductId { name categoryByCategoryId { name } } } } }
         paymentsByOrderId { nodes { status amount currency } } } } }""",
     "W5": {direction: f"""query($text: String!, $category: String!, $price: BigInt!, $beyond: UUID!) {{

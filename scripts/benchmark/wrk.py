@@ -56,7 +56,7 @@ def run(core, target, clients, seconds, database):
     """One run: requests a second, times in milliseconds, and the shares of their cores that all had."""
     before, database_before, begun = target.used(), database.seconds(), time.perf_counter()
     generator = subprocess.Popen(
-        pinned(core, ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "-s", target.file,
+        pinned(core, ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "10s", "-s", target.file,
                       f"http://127.0.0.1:{target.port}{target.path}"]),
         stdout=subprocess.PIPE, text=True)
     text = generator.stdout.read()
