@@ -52,8 +52,9 @@ def bodies(document, every):
     return [json.dumps({"query": document, "variables": variables}) for variables in every]
 
 
-def run(core, target, clients, seconds, database):
-    """One run: requests a second, times in milliseconds, and the shares of their cores that all had."""
+def run(core, target, clients, seconds, database, warming=False):
+    """One run: requests a second, times in milliseconds, and the shares of their cores that all had. While it warms up, a server
+    that connects to its database may answer nothing at all."""
     before, database_before, begun = target.used(), database.seconds(), time.perf_counter()
     generator = subprocess.Popen(
         pinned(core, ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "10s", "-s", target.file,
@@ -66,7 +67,7 @@ def run(core, target, clients, seconds, database):
     if generator.returncode:
         fail(f"wrk failed on {target.name}: {text}")
     told = json.loads(text.strip().splitlines()[-1])
-    if told["refused"] or told["lost"] or not told["requests"]:
+    if told["refused"] or told["lost"] or not (warming or told["requests"]):
         fail(f"{target.name}: {told} at {target.path}")
     return {"rate": told["requests"] / told["microseconds"] * 1e6, "p50": told["p50"], "p99": told["p99"],
             "generator": (usage.ru_utime + usage.ru_stime) / took, "server": (target.used() - before) / took,
