@@ -4,7 +4,7 @@ import os
 import subprocess
 import time
 
-from .machine import children_of, fail, pinned, seconds_of
+from .machine import fail, pinned, seconds_of
 from .shop import headers
 
 # One request again and again is made once: then the generator's Lua runs for nothing but its end.
@@ -37,15 +37,11 @@ end
 class Target:
     """Where a load is sent, and what is sent."""
 
-    def __init__(self, name, server, port, path, file, bodies, token=None, children=False):
-        self.name, self.server, self.port, self.path, self.file = name, server, port, path, file
-        self.children = children
+    def __init__(self, name, server, port, path, file, bodies, token=None):
+        self.name, self.server, self.port, self.path = name, server, port, path
+        self.file = file
         fields = "\n".join(f"wrk.headers[{json.dumps(key)}] = {json.dumps(value)}" for key, value in headers(token).items())
         file.write_text(SCRIPT % {"headers": fields, "bodies": ",\n".join(f"[==[{body}]==]" for body in bodies)})
-
-    def used(self):
-        """What the server has had of its core: itself, or where it has them its workers too."""
-        return seconds_of(self.server) + sum(map(seconds_of, children_of(self.server) if self.children else ()))
 
 
 def bodies(document, every):
@@ -55,7 +51,7 @@ def bodies(document, every):
 def run(core, target, clients, seconds, database, warming=False):
     """One run: requests a second, times in milliseconds, and the shares of their cores that all had. While it warms up, a server
     that connects to its database may answer nothing at all."""
-    before, database_before, begun = target.used(), database.seconds(), time.perf_counter()
+    before, database_before, begun = seconds_of(target.server), database.seconds(), time.perf_counter()
     generator = subprocess.Popen(
         pinned(core, ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "10s", "-s", target.file,
                       f"http://127.0.0.1:{target.port}{target.path}"]),
@@ -70,5 +66,5 @@ def run(core, target, clients, seconds, database, warming=False):
     if told["refused"] or told["lost"] or not (warming or told["requests"]):
         fail(f"{target.name}: {told} at {target.path}")
     return {"rate": told["requests"] / told["microseconds"] * 1e6, "p50": told["p50"], "p99": told["p99"],
-            "generator": (usage.ru_utime + usage.ru_stime) / took, "server": (target.used() - before) / took,
+            "generator": (usage.ru_utime + usage.ru_stime) / took, "server": (seconds_of(target.server) - before) / took,
             "database": (database.seconds() - database_before) / took}
