@@ -1,4 +1,5 @@
 """Servers of others, from npm: Mercurius on Souk's own tables, and PostGraphile on a copy of what it needs."""
+import json
 import shutil
 import subprocess
 
@@ -48,11 +49,16 @@ def start(setting, loads, core, bench_port):
         setting.servers.append(server)
         server.until_it_listens(ports[name])
         ports[name] = (server.pid, ports[name])
-    found = [(load, setting.target("Mercurius", load, *ports["mercurius"], "/graphql")) for load in loads]
-    return found + [(load, postgraphile(setting, load, *ports["postgraphile"], bench_port)) for load in loads]
+    names = {name: f"{title} {version(folder, name)}" for name, title in (("mercurius", "Mercurius"), ("postgraphile", "PostGraphile"))}
+    found = [(load, setting.target(names["mercurius"], load, *ports["mercurius"], "/graphql")) for load in loads]
+    return found + [(load, postgraphile(names["postgraphile"], setting, load, *ports["postgraphile"], bench_port)) for load in loads]
 
 
-def postgraphile(setting, load, pid, port, bench_port):
+def version(folder, name):
+    return json.loads((folder / "node_modules" / name / "package.json").read_text())["version"]
+
+
+def postgraphile(name, setting, load, pid, port, bench_port):
     """With documents of its own, so that its answers are looked at for errors alone, and for as many rows."""
     document, variables = DOCUMENTS[load], setting.variables[load]
     if load == "W3":
@@ -71,4 +77,4 @@ def postgraphile(setting, load, pid, port, bench_port):
     if len(rows) < expected:
         raise SystemExit(f"bench: PostGraphile answers {load} with {len(rows)} rows: {answer}")
     file = setting.folder / f"{load}-postgraphile.lua"
-    return wrk.Target("PostGraphile", pid, port, "/graphql", file, [body for pair in pairs for body in wrk.bodies(pair[0], [pair[1]])])
+    return wrk.Target(name, pid, port, "/graphql", file, [body for pair in pairs for body in wrk.bodies(pair[0], [pair[1]])])
