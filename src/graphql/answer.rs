@@ -1,10 +1,13 @@
 //! What a request is answered with, whatever carries it: a result, or errors without one.
 
+use std::collections::BTreeMap;
+
 use async_graphql::{ErrorExtensionValues, PathSegment, Response, ServerError, Value};
 use serde::Serialize;
 
 use super::document::coded;
 use super::throttle::Cost;
+use super::told::Json;
 use crate::infra::metric::RATE_LIMIT_REFUSALS;
 use crate::kernel::config::LimitsConfig;
 
@@ -57,7 +60,17 @@ struct Errors<'a> {
 /// One without errors.
 #[derive(Serialize)]
 struct Data<'a> {
-    data: &'a Value,
+    data: Json<'a>,
+}
+
+/// One that was executed.
+#[derive(Serialize)]
+struct Executed<'a> {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [ServerError],
+    data: Json<'a>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    extensions: &'a BTreeMap<String, Value>,
 }
 
 impl Answer {
@@ -79,7 +92,8 @@ impl Answer {
     pub fn for_everybody(&self) -> Option<String> {
         match self {
             Self::Executed(response) if response.errors.is_empty() => {
-                serde_json::to_string(&Data { data: &response.data }).ok()
+                let data = Json(&response.data);
+                serde_json::to_string(&Data { data }).ok()
             }
             Self::Executed(_) | Self::Refused(_) | Self::Failed(..) => None,
         }
@@ -199,7 +213,11 @@ impl Answer {
                     Self::Refused(_) | Self::Failed(..) | Self::Executed(_) => None,
                 },
             }),
-            Self::Executed(response) => serde_json::to_vec(response),
+            Self::Executed(response) => serde_json::to_vec(&Executed {
+                errors: &response.errors,
+                data: Json(&response.data),
+                extensions: &response.extensions,
+            }),
         };
         json.unwrap_or_else(|error| {
             tracing::error!(error = %error, "an answer cannot be written as JSON");

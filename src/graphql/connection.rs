@@ -2,6 +2,7 @@
 
 use async_graphql::SimpleObject;
 
+use super::told::{Asked, Tell, Text};
 use crate::kernel::page::{PageArgs, Slice};
 
 /// Where a page lies in its list.
@@ -28,6 +29,18 @@ impl PageInfo {
             has_previous_page: slice.has_previous,
             start_cursor: slice.items.first().map(&cursor),
             end_cursor: slice.items.last().map(&cursor),
+        }
+    }
+}
+
+impl Tell for PageInfo {
+    fn tell(&self, field: &str, _: &Asked<'_>, text: &mut Text) -> Option<()> {
+        match field {
+            "hasNextPage" => text.boolean(self.has_next_page),
+            "hasPreviousPage" => text.boolean(self.has_previous_page),
+            "startCursor" => text.optional(self.start_cursor.as_deref()),
+            "endCursor" => text.optional(self.end_cursor.as_deref()),
+            _ => None,
         }
     }
 }

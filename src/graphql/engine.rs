@@ -20,8 +20,10 @@ use super::execution::{self, Next, Running};
 use super::persisted::Persisted;
 use super::schema::{self, ShopSchema};
 use super::throttle::{self, REFUSED};
+use super::told::Telling;
 use super::watch::{self, Subscribed, Watch};
 use crate::domain::context::{Context, Platform};
+use crate::infra::telemetry::trace;
 use crate::kernel::actor::{Actor, Origin, Role};
 use crate::kernel::config::{HttpConfig, LimitsConfig};
 
@@ -243,7 +245,11 @@ impl Engine {
         let repeatable = prepared.is_repeatable;
         let schema = self.schema_for(&prepared).clone();
         let (kind, charges) = (prepared.kind, std::mem::take(&mut prepared.charges));
-        let request = request(prepared, refresh_cookie);
+        let tells = prepared.names_each_once && !trace::is_on();
+        let mut request = request(prepared, refresh_cookie);
+        if tells {
+            request = request.data(Telling);
+        }
         let operation = AssertUnwindSafe(async move {
             // As long as it runs, also when nobody waits for it any more.
             let _place = place;

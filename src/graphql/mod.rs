@@ -30,6 +30,7 @@ pub mod schema;
 pub mod shop;
 mod spans;
 pub mod throttle;
+mod told;
 pub mod turn;
 pub mod user_error;
 mod watch;

@@ -3,6 +3,7 @@
 use async_graphql::{InputObject, SimpleObject};
 
 use super::scalars::{CurrencyCode, Decimal};
+use super::told::{Asked, Tell, Text};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::money;
 
@@ -24,6 +25,26 @@ pub struct MoneyRange {
     pub min: Money,
     /// The highest amount.
     pub max: Money,
+}
+
+impl Tell for Money {
+    fn tell(&self, field: &str, _: &Asked<'_>, text: &mut Text) -> Option<()> {
+        match field {
+            "amount" => text.shown(self.amount.0),
+            "currencyCode" => text.shown(self.currency_code.0),
+            _ => None,
+        }
+    }
+}
+
+impl Tell for MoneyRange {
+    fn tell(&self, field: &str, asked: &Asked<'_>, text: &mut Text) -> Option<()> {
+        match field {
+            "min" => text.object(asked, &self.min),
+            "max" => text.object(asked, &self.max),
+            _ => None,
+        }
+    }
 }
 
 /// An amount of money that you say.

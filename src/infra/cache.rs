@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use moka::future::Cache as Moka;
 use tokio::sync::watch;
 
@@ -211,6 +212,13 @@ where
     async fn peek(&self, key: &K) -> Option<V> {
         let entry = self.entries.as_ref()?.get(key).await?;
         (entry.generation == self.generation(key)).then_some(entry.value)
+    }
+
+    /// The value of a key, if it is here and nothing has to be waited for.
+    pub fn at_hand(&self, key: &K) -> Option<V> {
+        let value = self.peek(key).now_or_never()??;
+        self.hits.fetch_add(1, Ordering::Relaxed);
+        Some(value)
     }
 
     /// Forgets a key. Whoever asks after this returned sees nothing read before it was called.

@@ -8,6 +8,7 @@ pub mod gateways;
 pub mod idempotency;
 pub mod instances;
 pub mod metric;
+pub mod owned;
 pub mod password;
 pub mod rate_limit;
 pub mod redis;

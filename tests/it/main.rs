@@ -42,5 +42,6 @@ mod orders;
 mod payments;
 mod schema;
 mod sql_counts;
+mod told;
 mod user_command;
 mod users;

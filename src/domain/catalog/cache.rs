@@ -7,8 +7,9 @@ use std::sync::Arc;
 use crate::domain::news::{News, NewsBus};
 use crate::entity::{category, product, product_image, product_option, product_variant};
 use crate::infra::cache::{Cache, CacheCounts, Weigh};
+use crate::infra::owned::Owned;
 use crate::kernel::config::CacheConfig;
-use crate::kernel::id::{CategoryId, ProductId};
+use crate::kernel::id::{CategoryId, ProductId, ProductVariantId};
 
 pub type Variants = Arc<[Arc<product_variant::Model>]>;
 pub type Images = Arc<[Arc<product_image::Model>]>;
@@ -21,6 +22,8 @@ pub struct CatalogCache {
     pub products: Cache<ProductId, Arc<product::Model>>,
     pub product_slugs: Cache<String, ProductId>,
     pub variants: Cache<ProductId, Variants>,
+    /// Those that are asked for by their own ids, such as the lines of orders.
+    pub variants_by_id: Owned<ProductVariantId, ProductId, Arc<product_variant::Model>>,
     pub images: Cache<ProductId, Images>,
     pub options: Cache<ProductId, Options>,
     pub tags: Cache<ProductId, Tags>,
@@ -36,7 +39,8 @@ impl CatalogCache {
         Self {
             products: Cache::new(part(40), ttl),
             product_slugs: Cache::new(part(5), ttl),
-            variants: Cache::new(part(30), ttl),
+            variants: Cache::new(part(20), ttl),
+            variants_by_id: Owned::new(part(10), ttl),
             images: Cache::new(part(12), ttl),
             options: Cache::new(part(4), ttl),
             tags: Cache::new(part(5), ttl),
@@ -59,6 +63,7 @@ impl CatalogCache {
     pub async fn drop_product(&self, id: ProductId, slugs: &[&str]) {
         self.products.drop_key(&id).await;
         self.variants.drop_key(&id).await;
+        self.variants_by_id.drop_owner(&id);
         self.images.drop_key(&id).await;
         self.options.drop_key(&id).await;
         self.tags.drop_key(&id).await;
@@ -72,6 +77,7 @@ impl CatalogCache {
         self.products.drop_all();
         self.product_slugs.drop_all();
         self.variants.drop_all();
+        self.variants_by_id.drop_all();
         self.images.drop_all();
         self.options.drop_all();
         self.tags.drop_all();
@@ -79,11 +85,12 @@ impl CatalogCache {
     }
 
     /// Hits and misses, by the name of the cache.
-    pub fn counts(&self) -> [(&'static str, CacheCounts); 7] {
+    pub fn counts(&self) -> [(&'static str, CacheCounts); 8] {
         [
             ("products", self.products.counts()),
             ("product_slugs", self.product_slugs.counts()),
             ("variants", self.variants.counts()),
+            ("variants_by_id", self.variants_by_id.counts()),
             ("images", self.images.counts()),
             ("options", self.options.counts()),
             ("tags", self.tags.counts()),

@@ -6,6 +6,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use url::Url;
 
 use super::cache::{Images, Options, Tags, Variants};
 use super::policy;
@@ -13,6 +14,9 @@ use crate::domain::context::Context;
 use crate::entity::{category, product, product_image, product_option, product_tag, product_variant};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::id::{CategoryId, ProductId, ProductVariantId};
+
+/// A variant with its product.
+pub type VariantOfProduct = (Arc<product_variant::Model>, Arc<product::Model>);
 
 /// Products that the actor may see.
 pub async fn products_by_ids(
@@ -32,6 +36,22 @@ pub async fn products_by_ids(
         .flatten()
         .filter(|product| policy::may_see(&ctx.actor, product));
     Ok(visible.map(|product| (product.id, product)).collect())
+}
+
+/// The same, if all of them are in memory: without those that the actor may not see.
+pub fn products_at_hand(
+    ctx: &Context,
+    ids: impl IntoIterator<Item = ProductId>,
+) -> Option<HashMap<ProductId, Arc<product::Model>>> {
+    let products = &ctx.platform.catalog_cache.products;
+    let mut found = HashMap::new();
+    for id in ids {
+        let product = products.at_hand(&id)?;
+        if policy::may_see(&ctx.actor, &product) {
+            found.insert(id, product);
+        }
+    }
+    Some(found)
 }
 
 /// The ids behind slugs, whoever may see them.
@@ -60,6 +80,37 @@ pub async fn product_ids_by_slugs(ctx: &Context, slugs: &[String]) -> Result<Has
         .collect())
 }
 
+/// The id behind a slug, if it is in memory.
+pub fn product_id_at_hand(ctx: &Context, slug: &str) -> Option<ProductId> {
+    let slugs = &ctx.platform.catalog_cache.product_slugs;
+    slugs.at_hand(&slug.to_owned())
+}
+
+/// All variants of a product, if they are in memory.
+pub fn variants_at_hand(ctx: &Context, id: ProductId) -> Option<Variants> {
+    ctx.platform.catalog_cache.variants.at_hand(&id)
+}
+
+/// All images of a product, if they are in memory.
+pub fn images_at_hand(ctx: &Context, id: ProductId) -> Option<Images> {
+    ctx.platform.catalog_cache.images.at_hand(&id)
+}
+
+/// The options of a product, if they are in memory.
+pub fn options_at_hand(ctx: &Context, id: ProductId) -> Option<Options> {
+    ctx.platform.catalog_cache.options.at_hand(&id)
+}
+
+/// The tags of a product, if they are in memory.
+pub fn tags_at_hand(ctx: &Context, id: ProductId) -> Option<Tags> {
+    ctx.platform.catalog_cache.tags.at_hand(&id)
+}
+
+/// A category, if it is in memory.
+pub fn category_at_hand(ctx: &Context, id: CategoryId) -> Option<Arc<category::Model>> {
+    ctx.platform.catalog_cache.categories.at_hand(&id)
+}
+
 /// All variants of each product, in their order.
 pub async fn variants_by_products(ctx: &Context, ids: &[ProductId]) -> Result<HashMap<ProductId, Variants>> {
     let fill = |ids: Vec<ProductId>| async move {
@@ -80,15 +131,18 @@ pub async fn variants_by_products(ctx: &Context, ids: &[ProductId]) -> Result<Ha
     )
 }
 
-/// All images of each product, in their order.
+/// All images of each product, in their order, with addresses as they are shown: one that is none is empty.
 pub async fn images_by_products(ctx: &Context, ids: &[ProductId]) -> Result<HashMap<ProductId, Images>> {
     let fill = |ids: Vec<ProductId>| async move {
-        let rows = product_image::Entity::find()
+        let mut rows = product_image::Entity::find()
             .filter(product_image::Column::ProductId.is_in(ids.iter().copied()))
             .order_by_asc(product_image::Column::Position)
             .order_by_asc(product_image::Column::Id)
             .all(ctx.db().fresh())
             .await?;
+        for row in &mut rows {
+            row.url = Url::parse(&row.url).map(String::from).unwrap_or_default();
+        }
         Ok::<_, Error>(grouped(
             &ids,
             rows.into_iter().map(|row| (row.product_id, Arc::new(row))),
@@ -131,11 +185,35 @@ pub async fn variants_by_ids(
     ctx: &Context,
     ids: &[ProductVariantId],
 ) -> Result<HashMap<ProductVariantId, Arc<product_variant::Model>>> {
+    let cache = &ctx.platform.catalog_cache.variants_by_id;
+    let begun = cache.begin();
+    let mut found = HashMap::with_capacity(ids.len());
+    let mut missing = Vec::new();
+    for id in ids {
+        match cache.get(id) {
+            Some(row) => drop(found.insert(*id, row)),
+            None => missing.push(*id),
+        }
+    }
+    if missing.is_empty() {
+        return Ok(found);
+    }
     let rows = product_variant::Entity::find()
-        .filter(product_variant::Column::Id.is_in(ids.iter().copied()))
+        .filter(product_variant::Column::Id.is_in(missing))
         .all(ctx.fresh())
         .await?;
-    Ok(rows.into_iter().map(|row| (row.id, Arc::new(row))).collect())
+    let rows: Vec<_> = rows.into_iter().map(Arc::new).collect();
+    let owned = |row: &Arc<product_variant::Model>| (row.id, row.product_id, Arc::clone(row));
+    cache.keep(begun, rows.iter().map(owned));
+    found.extend(rows.into_iter().map(|row| (row.id, row)));
+    Ok(found)
+}
+
+/// A variant with its product, if both are in memory; the inner None when the actor may not see the product.
+pub fn variant_at_hand(ctx: &Context, id: ProductVariantId) -> Option<Option<VariantOfProduct>> {
+    let variant = ctx.platform.catalog_cache.variants_by_id.get(&id)?;
+    let product = ctx.platform.catalog_cache.products.at_hand(&variant.product_id)?;
+    Some(policy::may_see(&ctx.actor, &product).then_some((variant, product)))
 }
 
 pub async fn categories_by_ids(

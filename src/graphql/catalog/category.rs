@@ -6,12 +6,14 @@ use async_graphql::{Context, ID, Object};
 
 use super::connection::ProductConnection;
 use super::inputs::{ProductFilter, ProductSort};
+use crate::domain::catalog::rows;
 use crate::entity::category;
 use crate::graphql::connection::page_args;
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
-use crate::graphql::list::List;
 use crate::graphql::loaders::{AncestorsByCategory, CategoryById, ChildrenByCategory};
+use crate::graphql::told::{Asked, Tell, Text, Told, ToldList};
+use crate::kernel::id::CategoryId;
 
 /// A category, around its row.
 #[derive(Clone, Debug)]
@@ -32,7 +34,30 @@ impl Category {
     }
 }
 
-fn all(rows: Option<Vec<Arc<category::Model>>>) -> List<Category> {
+impl Tell for Category {
+    fn tell(&self, field: &str, asked: &Asked<'_>, text: &mut Text) -> Option<()> {
+        match field {
+            "id" => text.shown(self.row.id),
+            "slug" => text.string(&self.row.slug),
+            "name" => text.string(&self.row.name),
+            "parent" => text.category(asked, self.row.parent_id),
+            _ => None,
+        }
+    }
+}
+
+impl Text {
+    /// A category that may be missing.
+    pub(super) fn category(&mut self, asked: &Asked<'_>, id: Option<CategoryId>) -> Option<()> {
+        let Some(id) = id else {
+            return self.null();
+        };
+        let row = rows::category_at_hand(asked.domain, id)?;
+        self.object(asked, &Category::new(row))
+    }
+}
+
+fn all(rows: Option<Vec<Arc<category::Model>>>) -> ToldList<Category> {
     rows.unwrap_or_default().into_iter().map(Category::new).collect()
 }
 
@@ -55,12 +80,13 @@ impl Category {
     }
 
     /// The category right above; null at the root of a tree.
-    async fn parent(&self, ctx: &Context<'_>) -> Option<Result<Category>> {
-        self.find_parent(ctx).await.transpose()
+    async fn parent(&self, ctx: &Context<'_>) -> Option<Result<Told<Category>>> {
+        let parent = self.find_parent(ctx).await;
+        parent.map(|found| found.map(Told)).transpose()
     }
 
     /// The categories right below, by name.
-    async fn children(&self, ctx: &Context<'_>) -> Result<List<Category>> {
+    async fn children(&self, ctx: &Context<'_>) -> Result<ToldList<Category>> {
         Ok(all(ctx
             .loaders()?
             .load_one(ChildrenByCategory(self.row.id))
@@ -68,7 +94,7 @@ impl Category {
     }
 
     /// The way here from the root of the tree, as breadcrumbs show it: the root first, the parent last.
-    async fn ancestors(&self, ctx: &Context<'_>) -> Result<List<Category>> {
+    async fn ancestors(&self, ctx: &Context<'_>) -> Result<ToldList<Category>> {
         Ok(all(ctx
             .loaders()?
             .load_one(AncestorsByCategory(self.row.id))

@@ -7,13 +7,13 @@ use async_graphql::{Context, Object};
 use super::inputs::{ProductFilter, ProductSort};
 use super::{Category, Product};
 use crate::domain::catalog::listing::{self, Item, Listing};
-use crate::domain::catalog::tree;
+use crate::domain::catalog::{rows, tree};
 use crate::entity::category;
 use crate::graphql::connection::{PageInfo, total};
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
-use crate::graphql::list::List;
 use crate::graphql::loaders::{PageByCategory, ProductById, ProductCountByCategory};
+use crate::graphql::told::{Asked, Tell, Text, Told, ToldList};
 use crate::kernel::id::CategoryId;
 use crate::kernel::page::{PageArgs, Slice};
 
@@ -56,11 +56,18 @@ impl ProductConnection {
 
     /// The products of the page. One that was deleted since its place was read is left out.
     async fn products(&self, ctx: &Context<'_>) -> Result<Vec<(Product, &Item)>> {
-        let keys = self.slice.items.iter().map(|item| ProductById(item.id));
-        let mut rows = ctx.loaders()?.load_many(keys).await?;
         let items = self.slice.items.iter();
+        let at_hand = rows::products_at_hand(ctx.domain()?, items.clone().map(|item| item.id));
+        let rows = match at_hand {
+            Some(rows) => rows,
+            None => {
+                let keys = items.clone().map(|item| ProductById(item.id));
+                let rows = ctx.loaders()?.load_many(keys).await?;
+                rows.into_iter().map(|(key, row)| (key.0, row)).collect()
+            }
+        };
         Ok(items
-            .filter_map(|item| Some((Product::new(rows.remove(&ProductById(item.id))?), item)))
+            .filter_map(|item| Some((Product::new(Arc::clone(rows.get(&item.id)?)), item)))
             .collect())
     }
 }
@@ -69,7 +76,7 @@ impl ProductConnection {
 #[Object(cache_control(max_age = 30))]
 impl ProductConnection {
     /// The products of the page, each with its cursor.
-    async fn edges(&self, ctx: &Context<'_>) -> Result<List<ProductEdge>> {
+    async fn edges(&self, ctx: &Context<'_>) -> Result<ToldList<ProductEdge>> {
         let products = self.products(ctx).await?;
         Ok(products
             .into_iter()
@@ -81,7 +88,7 @@ impl ProductConnection {
     }
 
     /// The products of the page.
-    async fn nodes(&self, ctx: &Context<'_>) -> Result<List<Product>> {
+    async fn nodes(&self, ctx: &Context<'_>) -> Result<ToldList<Product>> {
         Ok(self
             .products(ctx)
             .await?
@@ -91,8 +98,8 @@ impl ProductConnection {
     }
 
     /// Where the page lies in the list.
-    async fn page_info(&self) -> PageInfo {
-        PageInfo::new(&self.slice, |item| item.cursor.encode())
+    async fn page_info(&self) -> Told<PageInfo> {
+        Told(PageInfo::new(&self.slice, |item| item.cursor.encode()))
     }
 
     /// How many products the whole list has. Counted only when it is asked for: leave it out where you do not
@@ -117,6 +124,16 @@ impl ProductConnection {
 pub(crate) struct ProductEdge {
     node: Product,
     cursor: String,
+}
+
+impl Tell for ProductEdge {
+    fn tell(&self, field: &str, asked: &Asked<'_>, text: &mut Text) -> Option<()> {
+        match field {
+            "node" => text.object(asked, &self.node),
+            "cursor" => text.string(&self.cursor),
+            _ => None,
+        }
+    }
 }
 
 // Not a `SimpleObject`, which would hide where in the node an error lies.
@@ -153,7 +170,7 @@ impl CategoryConnection {
 #[Object(cache_control(max_age = 60))]
 impl CategoryConnection {
     /// The categories of the page, each with its cursor.
-    async fn edges(&self) -> List<CategoryEdge> {
+    async fn edges(&self) -> ToldList<CategoryEdge> {
         let edge = |row: &Arc<category::Model>| CategoryEdge {
             node: Category::new(Arc::clone(row)),
             cursor: tree::cursor(row).encode(),
@@ -162,7 +179,7 @@ impl CategoryConnection {
     }
 
     /// The categories of the page.
-    async fn nodes(&self) -> List<Category> {
+    async fn nodes(&self) -> ToldList<Category> {
         self.slice
             .items
             .iter()
@@ -171,8 +188,8 @@ impl CategoryConnection {
     }
 
     /// Where the page lies in the list.
-    async fn page_info(&self) -> PageInfo {
-        PageInfo::new(&self.slice, |row| tree::cursor(row).encode())
+    async fn page_info(&self) -> Told<PageInfo> {
+        Told(PageInfo::new(&self.slice, |row| tree::cursor(row).encode()))
     }
 
     /// How many categories there are. Counted only when it is asked for.
@@ -185,6 +202,16 @@ impl CategoryConnection {
 pub(crate) struct CategoryEdge {
     node: Category,
     cursor: String,
+}
+
+impl Tell for CategoryEdge {
+    fn tell(&self, field: &str, asked: &Asked<'_>, text: &mut Text) -> Option<()> {
+        match field {
+            "node" => text.object(asked, &self.node),
+            "cursor" => text.string(&self.cursor),
+            _ => None,
+        }
+    }
 }
 
 // Not a `SimpleObject`, which would hide where in the node an error lies.

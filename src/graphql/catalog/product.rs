@@ -3,20 +3,22 @@
 use std::str::FromStr as _;
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use async_graphql::resolver_utils::enum_value;
+use async_graphql::{Context, Enum, ID, Object, ScalarType as _, SimpleObject};
 
 use super::{Category, ProductVariant};
+use crate::domain::catalog::rows;
 use crate::domain::inventory::levels;
-use crate::entity::{product, product_image};
+use crate::entity::{product, product_image, product_option, product_variant};
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::{ApiError, Result};
 use crate::graphql::limits;
-use crate::graphql::list::List;
 use crate::graphql::loaders::{
     CategoryById, ImagesByProduct, LevelByVariant, OptionsByProduct, TagsByProduct, VariantsByProduct,
 };
 use crate::graphql::money::MoneyRange;
 use crate::graphql::scalars::{DateTime, Url};
+use crate::graphql::told::{Asked, Tell, Text, Told, ToldList};
 use crate::kernel::error::Error;
 use crate::kernel::money::{Currency, Money};
 
@@ -48,6 +50,67 @@ pub struct Product {
 impl Product {
     pub fn new(row: Arc<product::Model>) -> Self {
         Self { row }
+    }
+
+    fn variant(&self, row: &Arc<product_variant::Model>) -> ProductVariant {
+        ProductVariant::new(Arc::clone(row), Arc::clone(&self.row))
+    }
+
+    fn prices(&self) -> Result<MoneyRange> {
+        let currency = currency(&self.row)?;
+        let money = |minor| Money::new(minor, currency).into();
+        Ok(MoneyRange {
+            min: money(self.row.price_min),
+            max: money(self.row.price_max),
+        })
+    }
+}
+
+impl Tell for Product {
+    fn tell(&self, field: &str, asked: &Asked<'_>, text: &mut Text) -> Option<()> {
+        let row = self.row.as_ref();
+        match field {
+            "id" => text.shown(row.id),
+            "slug" => text.string(&row.slug),
+            "name" => text.string(&row.name),
+            "description" => text.string(&row.description),
+            "vendor" => text.optional(row.vendor.as_deref()),
+            "productType" => text.optional(row.product_type.as_deref()),
+            "tags" => {
+                let tags = rows::tags_at_hand(asked.domain, row.id)?;
+                text.strings(tags.iter().map(String::as_str))
+            }
+            "status" => text.value(&enum_value(ProductStatus::from(row.status))),
+            "category" => text.category(asked, row.category_id),
+            "options" => {
+                let options = rows::options_at_hand(asked.domain, row.id)?;
+                let variants = rows::variants_at_hand(asked.domain, row.id)?;
+                text.list(asked, product_options(&options, &variants))
+            }
+            "variants" => {
+                let count = limits::first(asked.number("first")?, DEFAULT_VARIANTS, MAX_VARIANTS).ok()?;
+                let variants = rows::variants_at_hand(asked.domain, row.id)?;
+                let shown = variants.iter().take(count);
+                text.list(asked, shown.map(|variant| self.variant(variant)))
+            }
+            "images" => {
+                let count = limits::first(asked.number("first")?, DEFAULT_IMAGES, MAX_IMAGES).ok()?;
+                let images = rows::images_at_hand(asked.domain, row.id)?;
+                text.list(asked, images.iter().take(count).map(Image::new))
+            }
+            "featuredImage" => {
+                let images = rows::images_at_hand(asked.domain, row.id)?;
+                match images.first() {
+                    Some(image) => text.object(asked, &Image::new(image)),
+                    None => text.null(),
+                }
+            }
+            "priceRange" => text.object(asked, &self.prices().ok()?),
+            "version" => text.integer(row.version),
+            "createdAt" => text.value(&DateTime(row.created_at).to_value()),
+            "updatedAt" => text.value(&DateTime(row.updated_at).to_value()),
+            _ => None,
+        }
     }
 }
 
@@ -104,13 +167,14 @@ impl Product {
     }
 
     /// The category that it stands in; null when it stands in none.
-    async fn category(&self, ctx: &Context<'_>) -> Option<Result<Category>> {
-        category(ctx, self.row.category_id?).await.transpose()
+    async fn category(&self, ctx: &Context<'_>) -> Option<Result<Told<Category>>> {
+        let category = category(ctx, self.row.category_id?).await;
+        category.map(|found| found.map(Told)).transpose()
     }
 
     /// What its variants differ in, such as size and colour. At most three; empty when it comes in one
     /// form only.
-    async fn options(&self, ctx: &Context<'_>) -> Result<List<ProductOption>> {
+    async fn options(&self, ctx: &Context<'_>) -> Result<ToldList<ProductOption>> {
         let loaders = ctx.loaders()?;
         let (options, variants) = futures_util::try_join!(
             loaders.load_one(OptionsByProduct(self.row.id)),
@@ -118,22 +182,7 @@ impl Product {
         )?;
         let variants = variants.unwrap_or_default();
         let options = options.unwrap_or_default();
-        Ok(options
-            .iter()
-            .map(|option| {
-                let mut values: Vec<String> = Vec::new();
-                for variant in variants.iter() {
-                    let value = super::variant::option_value(variant, option.position);
-                    if !value.is_empty() && !values.iter().any(|seen| seen == value) {
-                        values.push(value.to_owned());
-                    }
-                }
-                ProductOption {
-                    name: option.name.clone(),
-                    values,
-                }
-            })
-            .collect())
+        Ok(product_options(&options, &variants).collect())
     }
 
     /// The forms that it is sold in, in the order of the shop. Never empty.
@@ -145,7 +194,7 @@ impl Product {
             desc = "How many at most: 0 to 2048, which is as many as a product can have."
         )]
         first: Option<i32>,
-    ) -> Result<List<ProductVariant>> {
+    ) -> Result<ToldList<ProductVariant>> {
         let count = limits::first(first, DEFAULT_VARIANTS, MAX_VARIANTS)?;
         let variants = ctx
             .loaders()?
@@ -153,9 +202,7 @@ impl Product {
             .await?
             .unwrap_or_default();
         let shown = variants.iter().take(count);
-        Ok(shown
-            .map(|variant| ProductVariant::new(Arc::clone(variant), Arc::clone(&self.row)))
-            .collect())
+        Ok(shown.map(|variant| self.variant(variant)).collect())
     }
 
     /// Its pictures, in the order of the shop.
@@ -167,33 +214,25 @@ impl Product {
             desc = "How many at most: 0 to 250, which is as many as a product can have."
         )]
         first: Option<i32>,
-    ) -> Result<List<Image>> {
+    ) -> Result<ToldList<Image>> {
         let count = limits::first(first, DEFAULT_IMAGES, MAX_IMAGES)?;
         let images = ctx
             .loaders()?
             .load_one(ImagesByProduct(self.row.id))
             .await?
             .unwrap_or_default();
-        images
-            .iter()
-            .take(count)
-            .map(|image| Image::try_from(image.as_ref()))
-            .collect()
+        Ok(images.iter().take(count).map(Image::new).collect())
     }
 
     /// The first of its pictures; null when it has none.
-    async fn featured_image(&self, ctx: &Context<'_>) -> Option<Result<Image>> {
-        featured_image(ctx, &self.row).await.transpose()
+    async fn featured_image(&self, ctx: &Context<'_>) -> Option<Result<Told<Image>>> {
+        let image = featured_image(ctx, &self.row).await;
+        image.map(|found| found.map(Told)).transpose()
     }
 
     /// The lowest and the highest price of its variants.
-    async fn price_range(&self) -> Result<MoneyRange> {
-        let currency = currency(&self.row)?;
-        let money = |minor| Money::new(minor, currency).into();
-        Ok(MoneyRange {
-            min: money(self.row.price_min),
-            max: money(self.row.price_max),
-        })
+    async fn price_range(&self) -> Result<Told<MoneyRange>> {
+        self.prices().map(Told)
     }
 
     /// Whether at least one of its variants can be had now.
@@ -237,28 +276,56 @@ pub(crate) struct ProductOption {
     values: Vec<String>,
 }
 
-/// A picture, by its address.
-#[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
-#[graphql(cache_control(max_age = 30))]
+/// A picture of a product, around its row.
+#[derive(Clone, Debug)]
 pub struct Image {
-    /// Where the picture is. An `http` or `https` address.
-    url: Url,
-    /// What the picture shows, for those who cannot see it; null when nobody has said.
-    alt_text: Option<String>,
-    /// Its place among the product's pictures, from 1.
-    position: i32,
+    row: Arc<product_image::Model>,
 }
 
-impl TryFrom<&product_image::Model> for Image {
-    type Error = ApiError;
+impl Image {
+    pub(super) fn new(row: &Arc<product_image::Model>) -> Self {
+        Self { row: Arc::clone(row) }
+    }
+}
 
-    fn try_from(row: &product_image::Model) -> Result<Self> {
-        let url = url::Url::parse(&row.url).map_err(Error::internal)?;
-        Ok(Self {
-            url: Url(url),
-            alt_text: row.alt_text.clone(),
-            position: row.position,
-        })
+/// A picture, by its address.
+#[Object(cache_control(max_age = 30))]
+impl Image {
+    /// Where the picture is. An `http` or `https` address.
+    async fn url(&self) -> Result<Url> {
+        let url = url::Url::parse(&self.row.url).map_err(Error::internal)?;
+        Ok(Url(url))
+    }
+
+    /// What the picture shows, for those who cannot see it; null when nobody has said.
+    async fn alt_text(&self) -> Option<&str> {
+        self.row.alt_text.as_deref()
+    }
+
+    /// Its place among the product's pictures, from 1.
+    async fn position(&self) -> i32 {
+        self.row.position
+    }
+}
+
+impl Tell for Image {
+    fn tell(&self, field: &str, _: &Asked<'_>, text: &mut Text) -> Option<()> {
+        match field {
+            "url" if !self.row.url.is_empty() => text.string(&self.row.url),
+            "altText" => text.optional(self.row.alt_text.as_deref()),
+            "position" => text.integer(self.row.position),
+            _ => None,
+        }
+    }
+}
+
+impl Tell for ProductOption {
+    fn tell(&self, field: &str, _: &Asked<'_>, text: &mut Text) -> Option<()> {
+        match field {
+            "name" => text.string(&self.name),
+            "values" => text.strings(self.values.iter().map(String::as_str)),
+            _ => None,
+        }
     }
 }
 
@@ -276,8 +343,25 @@ async fn featured_image(ctx: &Context<'_>, product: &product::Model) -> Result<O
         .load_one(ImagesByProduct(product.id))
         .await?
         .unwrap_or_default();
-    images
-        .first()
-        .map(|image| Image::try_from(image.as_ref()))
-        .transpose()
+    Ok(images.first().map(Image::new))
+}
+
+/// What its variants differ in.
+fn product_options(
+    options: &[product_option::Model],
+    variants: &[Arc<product_variant::Model>],
+) -> impl Iterator<Item = ProductOption> {
+    options.iter().map(move |option| {
+        let mut values: Vec<String> = Vec::new();
+        for variant in variants {
+            let value = super::variant::option_value(variant, option.position);
+            if !value.is_empty() && !values.iter().any(|seen| seen == value) {
+                values.push(value.to_owned());
+            }
+        }
+        ProductOption {
+            name: option.name.clone(),
+            values,
+        }
+    })
 }

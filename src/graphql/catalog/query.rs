@@ -7,26 +7,33 @@ use super::inputs::{CategoryBy, ProductBy, ProductFilter, ProductSort};
 use super::{Category, Product};
 use crate::domain::catalog::find;
 use crate::domain::catalog::listing::CategoryRef;
+use crate::domain::catalog::rows;
 use crate::graphql::connection::page_args;
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
 use crate::graphql::ids::{parse_id, storable};
 use crate::graphql::loaders::{CategoryById, ProductById, ProductIdBySlug};
+use crate::graphql::told::Told;
 
 #[derive(Debug, Default)]
 pub struct CatalogQuery;
 
 async fn product(ctx: &Context<'_>, by: ProductBy) -> Result<Option<Product>> {
-    let loaders = ctx.loaders()?;
+    let (domain, loaders) = (ctx.domain()?, ctx.loaders()?);
     let id = match by {
         ProductBy::Id(id) => Some(parse_id(&id, "by.id")?),
         ProductBy::Slug(slug) => {
-            loaders
-                .load_one(ProductIdBySlug(storable(slug, "by.slug")?))
-                .await?
+            let slug = storable(slug, "by.slug")?;
+            match rows::product_id_at_hand(domain, &slug) {
+                Some(id) => Some(id),
+                None => loaders.load_one(ProductIdBySlug(slug)).await?,
+            }
         }
     };
     let Some(id) = id else { return Ok(None) };
+    if let Some(mut found) = rows::products_at_hand(domain, [id]) {
+        return Ok(found.remove(&id).map(Product::new));
+    }
     Ok(loaders.load_one(ProductById(id)).await?.map(Product::new))
 }
 
@@ -46,8 +53,9 @@ impl CatalogQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which product: by its id or by its slug.")] by: ProductBy,
-    ) -> Option<Result<Product>> {
-        product(ctx, by).await.transpose()
+    ) -> Option<Result<Told<Product>>> {
+        let found = product(ctx, by).await;
+        found.map(|product| product.map(Told)).transpose()
     }
 
     /// Products, a page at a time. Everyone sees those that are for sale; staff see all.
@@ -81,8 +89,9 @@ impl CatalogQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which category: by its id or by its slug.")] by: CategoryBy,
-    ) -> Option<Result<Category>> {
-        category(ctx, by).await.transpose()
+    ) -> Option<Result<Told<Category>>> {
+        let found = category(ctx, by).await;
+        found.map(|category| category.map(Told)).transpose()
     }
 
     /// All categories by name, whatever their place in the tree, a page at a time.

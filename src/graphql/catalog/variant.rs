@@ -5,15 +5,16 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object, SimpleObject};
 
 use super::product::{Image, Product, currency};
+use crate::domain::catalog::rows;
 use crate::domain::inventory::levels;
 use crate::domain::permission::Permission;
-use crate::entity::{inventory_level, product, product_variant};
+use crate::entity::{inventory_level, product, product_option, product_variant};
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
 use crate::graphql::inventory::{InventoryLevel, int};
-use crate::graphql::list::List;
 use crate::graphql::loaders::{ImagesByProduct, LevelByVariant, OptionsByProduct};
 use crate::graphql::money::Money;
+use crate::graphql::told::{Asked, Tell, Text, Told, ToldList};
 use crate::kernel::money;
 
 /// A variant, around its row and that of its product, which has its currency and its visibility.
@@ -32,6 +33,14 @@ impl ProductVariant {
         Ok(money::Money::new(minor, currency(&self.product)?).into())
     }
 
+    fn selected(&self, options: &[product_option::Model]) -> impl Iterator<Item = SelectedOption> {
+        let selected = options.iter().map(|option| SelectedOption {
+            name: option.name.clone(),
+            value: option_value(&self.row, option.position).to_owned(),
+        });
+        selected.filter(|selected| !selected.value.is_empty())
+    }
+
     async fn level(&self, ctx: &Context<'_>) -> Result<Option<inventory_level::Model>> {
         ctx.loaders()?.load_one(LevelByVariant(self.row.id)).await
     }
@@ -45,11 +54,7 @@ impl ProductVariant {
             .load_one(ImagesByProduct(self.product.id))
             .await?
             .unwrap_or_default();
-        images
-            .iter()
-            .find(|image| image.id == id)
-            .map(|image| Image::try_from(image.as_ref()))
-            .transpose()
+        Ok(images.iter().find(|image| image.id == id).map(Image::new))
     }
 
     async fn find_available(&self, ctx: &Context<'_>) -> Result<Option<i32>> {
@@ -71,6 +76,38 @@ impl ProductVariant {
             .filter(|level| level.tracked)
             .as_ref()
             .map(InventoryLevel::from))
+    }
+}
+
+impl Tell for ProductVariant {
+    fn tell(&self, field: &str, asked: &Asked<'_>, text: &mut Text) -> Option<()> {
+        let row = self.row.as_ref();
+        match field {
+            "id" => text.shown(row.id),
+            "sku" => text.optional(row.sku.as_deref()),
+            "title" => text.string(&row.title),
+            "selectedOptions" => {
+                let options = rows::options_at_hand(asked.domain, self.product.id)?;
+                text.list(asked, self.selected(&options))
+            }
+            "price" => text.object(asked, &self.money(row.price).ok()?),
+            "compareAtPrice" => match row.compare_at_price {
+                Some(price) => text.object(asked, &self.money(price).ok()?),
+                None => text.null(),
+            },
+            "image" => {
+                let Some(id) = row.image_id else {
+                    return text.null();
+                };
+                let images = rows::images_at_hand(asked.domain, self.product.id)?;
+                match images.iter().find(|image| image.id == id) {
+                    Some(image) => text.object(asked, &Image::new(image)),
+                    None => text.null(),
+                }
+            }
+            "product" => text.object(asked, &Product::new(Arc::clone(&self.product))),
+            _ => None,
+        }
     }
 }
 
@@ -102,33 +139,30 @@ impl ProductVariant {
     }
 
     /// Its value for each option of the product, in their order. Empty when the product has no options.
-    async fn selected_options(&self, ctx: &Context<'_>) -> Result<List<SelectedOption>> {
+    async fn selected_options(&self, ctx: &Context<'_>) -> Result<ToldList<SelectedOption>> {
         let options = ctx
             .loaders()?
             .load_one(OptionsByProduct(self.product.id))
             .await?
             .unwrap_or_default();
-        let selected = options.iter().map(|option| SelectedOption {
-            name: option.name.clone(),
-            value: option_value(&self.row, option.position).to_owned(),
-        });
-        Ok(selected.filter(|selected| !selected.value.is_empty()).collect())
+        Ok(self.selected(&options).collect())
     }
 
     /// What it costs.
-    async fn price(&self) -> Result<Money> {
-        self.money(self.row.price)
+    async fn price(&self) -> Result<Told<Money>> {
+        self.money(self.row.price).map(Told)
     }
 
     /// What it cost before, to be shown struck through; null when not given. Real shops also keep prices
     /// here that are below `price`.
-    async fn compare_at_price(&self) -> Option<Result<Money>> {
-        Some(self.money(self.row.compare_at_price?))
+    async fn compare_at_price(&self) -> Option<Result<Told<Money>>> {
+        Some(self.money(self.row.compare_at_price?).map(Told))
     }
 
     /// The picture of this very variant; null when it has none of its own.
-    async fn image(&self, ctx: &Context<'_>) -> Option<Result<Image>> {
-        self.find_image(ctx).await.transpose()
+    async fn image(&self, ctx: &Context<'_>) -> Option<Result<Told<Image>>> {
+        let image = self.find_image(ctx).await;
+        image.map(|found| found.map(Told)).transpose()
     }
 
     /// Whether it can be had now. Always true when the shop does not count this variant.
@@ -150,8 +184,8 @@ impl ProductVariant {
     }
 
     /// The product that this is a variant of.
-    async fn product(&self) -> Product {
-        Product::new(Arc::clone(&self.product))
+    async fn product(&self) -> Told<Product> {
+        Told(Product::new(Arc::clone(&self.product)))
     }
 }
 
@@ -163,4 +197,14 @@ pub(crate) struct SelectedOption {
     name: String,
     /// The value, e.g. `XL`.
     value: String,
+}
+
+impl Tell for SelectedOption {
+    fn tell(&self, field: &str, _: &Asked<'_>, text: &mut Text) -> Option<()> {
+        match field {
+            "name" => text.string(&self.name),
+            "value" => text.string(&self.value),
+            _ => None,
+        }
+    }
 }

@@ -5,6 +5,7 @@ use async_graphql::registry::MetaTypeName;
 use async_graphql::{Name, PathSegment, ServerError, Value};
 
 use super::cost::Counter;
+use crate::graphql::told;
 
 /// What the objects of an answer do not show.
 #[derive(Clone, Debug, Default)]
@@ -72,8 +73,11 @@ fn objects(value: &Value, surcharges: &[Surcharge]) -> u64 {
         Value::List(items) => items
             .iter()
             .fold(0, |sum: u64, item| sum.saturating_add(objects(item, surcharges))),
-        Value::Object(fields) => fields.iter().fold(1, |sum: u64, (name, value)| {
-            sum.saturating_add(field(name, value, surcharges))
+        // A text has none of the fields that cost more than their objects.
+        Value::Object(fields) => told::objects(value).unwrap_or_else(|| {
+            fields.iter().fold(1, |sum: u64, (name, value)| {
+                sum.saturating_add(field(name, value, surcharges))
+            })
         }),
         Value::Null
         | Value::Number(_)

@@ -13,6 +13,7 @@ mod lists;
 mod literals;
 mod measure;
 mod omitted;
+mod once;
 mod positions;
 mod root;
 mod unique;
@@ -52,6 +53,7 @@ pub struct Checked {
     asks_for_schema: bool,
     public_age: Option<u32>,
     is_repeatable: bool,
+    names_each_once: bool,
     /// What it costs, where no variable has a say in that.
     cost: Option<(u64, Charges)>,
     proven: Proven,
@@ -77,6 +79,8 @@ pub struct Prepared {
     pub public_age: Option<u32>,
     /// Whether sending it again does nothing twice: it only reads, or each of its changes has an idempotency key.
     pub is_repeatable: bool,
+    /// Whether nothing in the answer has to be put together of two fields with one name.
+    pub names_each_once: bool,
     /// Whether the same with such variables has passed validation.
     pub is_proven: bool,
     /// What to remember of it once it has been executed.
@@ -190,8 +194,10 @@ fn check_one(
         || measure::root_fields(&document, &operation)
             .all(|field| types.takes_key(field.node.name.node.as_str()));
     let public_age = caching::public_age(&document, &operation, types);
+    let names_each_once = once::is_true_of(&document, &operation);
     Ok(Checked {
         public_age,
+        names_each_once,
         fragments: document,
         operation,
         name,
@@ -241,6 +247,7 @@ pub fn bind(
         hash: checked.hash.clone(),
         public_age: checked.public_age,
         is_repeatable: checked.is_repeatable,
+        names_each_once: checked.names_each_once,
         is_proven: false,
         novelty: Novelty::default(),
     })

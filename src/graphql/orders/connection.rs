@@ -12,6 +12,7 @@ use crate::graphql::connection::{PageInfo, total};
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
 use crate::graphql::list::List;
+use crate::graphql::told::Told;
 use crate::kernel::page::{PageArgs, Slice};
 
 /// A page of orders.
@@ -59,8 +60,8 @@ impl OrderConnection {
     }
 
     /// Where the page lies in the list.
-    async fn page_info(&self) -> PageInfo {
-        PageInfo::new(&self.slice, |row| list::cursor(row).encode())
+    async fn page_info(&self) -> Told<PageInfo> {
+        Told(PageInfo::new(&self.slice, |row| list::cursor(row).encode()))
     }
 
     /// How many orders the whole list has. Counted only when it is asked for.

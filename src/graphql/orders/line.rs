@@ -5,12 +5,14 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object};
 
 use super::order::in_currency;
+use crate::domain::catalog::rows;
 use crate::entity::{order_line, shop_order};
 use crate::graphql::catalog::ProductVariant;
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
 use crate::graphql::loaders::{ProductById, VariantById};
 use crate::graphql::money::Money;
+use crate::graphql::told::{Asked, Tell, Text, Told};
 
 /// A line, around its row.
 #[derive(Clone, Debug)]
@@ -62,17 +64,17 @@ impl OrderLine {
     }
 
     /// What one cost.
-    async fn unit_price(&self) -> Result<Money> {
-        in_currency(self.row.unit_price, &self.currency)
+    async fn unit_price(&self) -> Result<Told<Money>> {
+        in_currency(self.row.unit_price, &self.currency).map(Told)
     }
 
     /// What all of them cost.
-    async fn line_total(&self) -> Result<Money> {
-        in_currency(self.row.line_total, &self.currency)
+    async fn line_total(&self) -> Result<Told<Money>> {
+        in_currency(self.row.line_total, &self.currency).map(Told)
     }
 
     /// The variant as it is today; null once it is deleted, or no longer for sale.
-    async fn variant(&self, ctx: &Context<'_>) -> Result<Option<ProductVariant>> {
+    async fn variant(&self, ctx: &Context<'_>) -> Result<Option<Told<ProductVariant>>> {
         let Some(id) = self.row.variant_id else {
             return Ok(None);
         };
@@ -81,6 +83,33 @@ impl OrderLine {
             return Ok(None);
         };
         let product = loaders.load_one(ProductById(row.product_id)).await?;
-        Ok(product.map(|product| ProductVariant::new(row, product)))
+        Ok(product.map(|product| Told(ProductVariant::new(row, product))))
+    }
+}
+
+impl Tell for OrderLine {
+    fn tell(&self, field: &str, asked: &Asked<'_>, text: &mut Text) -> Option<()> {
+        let row = self.row.as_ref();
+        let money = |minor| in_currency(minor, &self.currency).ok();
+        match field {
+            "id" => text.shown(row.id),
+            "productName" => text.string(&row.product_name),
+            "variantTitle" => text.string(&row.variant_title),
+            "sku" => text.optional(row.sku.as_deref()),
+            "quantity" => text.integer(row.quantity),
+            "fulfilledQuantity" => text.integer(row.fulfilled_quantity),
+            "unitPrice" => text.object(asked, &money(row.unit_price)?),
+            "lineTotal" => text.object(asked, &money(row.line_total)?),
+            "variant" => {
+                let Some(id) = row.variant_id else {
+                    return text.null();
+                };
+                match rows::variant_at_hand(asked.domain, id)? {
+                    Some((variant, product)) => text.object(asked, &ProductVariant::new(variant, product)),
+                    None => text.null(),
+                }
+            }
+            _ => None,
+        }
     }
 }

@@ -19,6 +19,7 @@ use crate::graphql::loaders::{FulfillmentsByOrder, LinesByOrder, PaymentsByOrder
 use crate::graphql::money::Money;
 use crate::graphql::payments::Payment;
 use crate::graphql::scalars::DateTime;
+use crate::graphql::told::{Told, ToldList};
 use crate::kernel::error::Error;
 use crate::kernel::money;
 
@@ -110,49 +111,49 @@ impl Order {
     }
 
     /// What was ordered, in the order of the cart. At most 250.
-    async fn lines(&self, ctx: &Context<'_>) -> Result<List<OrderLine>> {
+    async fn lines(&self, ctx: &Context<'_>) -> Result<ToldList<OrderLine>> {
         let rows = ctx.loaders()?.load_one(LinesByOrder(self.row.id)).await?;
         let line = |row| OrderLine::new(row, &self.row);
         Ok(rows.unwrap_or_default().into_iter().map(line).collect())
     }
 
     /// What its lines cost together.
-    async fn subtotal(&self) -> Result<Money> {
-        self.money(self.row.subtotal)
+    async fn subtotal(&self) -> Result<Told<Money>> {
+        self.money(self.row.subtotal).map(Told)
     }
 
     /// What sending it costs. Zero until the shop charges for it.
-    async fn shipping_total(&self) -> Result<Money> {
-        self.money(self.row.shipping_total)
+    async fn shipping_total(&self) -> Result<Told<Money>> {
+        self.money(self.row.shipping_total).map(Told)
     }
 
     /// The taxes on it. Zero until the shop adds any.
-    async fn tax_total(&self) -> Result<Money> {
-        self.money(self.row.tax_total)
+    async fn tax_total(&self) -> Result<Told<Money>> {
+        self.money(self.row.tax_total).map(Told)
     }
 
     /// What is taken off. Zero until the shop has discounts.
-    async fn discount_total(&self) -> Result<Money> {
-        self.money(self.row.discount_total)
+    async fn discount_total(&self) -> Result<Told<Money>> {
+        self.money(self.row.discount_total).map(Told)
     }
 
     /// What is to be paid: the subtotal with shipping and taxes, less discounts.
-    async fn total(&self) -> Result<Money> {
-        self.money(self.row.total)
+    async fn total(&self) -> Result<Told<Money>> {
+        self.money(self.row.total).map(Told)
     }
 
     /// What payments have taken, whether or not some of it went back.
-    async fn total_paid(&self) -> Result<Money> {
-        self.money(self.row.paid)
+    async fn total_paid(&self) -> Result<Told<Money>> {
+        self.money(self.row.paid).map(Told)
     }
 
     /// What of it went back.
-    async fn total_refunded(&self) -> Result<Money> {
-        self.money(self.row.refunded)
+    async fn total_refunded(&self) -> Result<Told<Money>> {
+        self.money(self.row.refunded).map(Told)
     }
 
     /// The tries to pay it, the first one first.
-    async fn payments(&self, ctx: &Context<'_>) -> Result<List<Payment>> {
+    async fn payments(&self, ctx: &Context<'_>) -> Result<ToldList<Payment>> {
         let rows = ctx.loaders()?.load_one(PaymentsByOrder(self.row.id)).await?;
         let payment = |row| Payment::new(row, Arc::clone(&self.row));
         Ok(rows.unwrap_or_default().into_iter().map(payment).collect())

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_graphql::resolver_utils::enum_value;
 use async_graphql::{Context, Enum, ID, Object, SimpleObject, Union};
 
 use crate::domain::payments::hand::{currency, next_action};
@@ -14,6 +15,7 @@ use crate::graphql::loaders::RefundsByPayment;
 use crate::graphql::money::Money;
 use crate::graphql::orders::Order;
 use crate::graphql::scalars::{CurrencyCode, DateTime, Url};
+use crate::graphql::told::{Asked, Tell, Text, Told};
 use crate::infra::gateways::Action;
 use crate::kernel::error::Error;
 use crate::kernel::money;
@@ -184,6 +186,25 @@ impl Payment {
     }
 }
 
+impl Tell for Payment {
+    fn tell(&self, field: &str, asked: &Asked<'_>, text: &mut Text) -> Option<()> {
+        let row = self.row.as_ref();
+        let money = |minor| self.money(minor).ok();
+        match field {
+            "id" => text.shown(row.id),
+            "gateway" => text.value(&enum_value(PaymentGatewayName::from(row.gateway))),
+            "status" => text.value(&enum_value(PaymentStatus::from(row.status))),
+            "amount" => text.object(asked, &money(row.amount)?),
+            "authorizedAmount" => text.object(asked, &money(row.authorized)?),
+            "capturedAmount" => text.object(asked, &money(row.captured)?),
+            "refundedAmount" => text.object(asked, &money(row.refunded)?),
+            "failureCode" => text.optional(row.failure_code.as_deref()),
+            "failureMessage" => text.optional(row.failure_message.as_deref()),
+            _ => None,
+        }
+    }
+}
+
 /// A try to pay an order. It may fail; then there may be another one.
 #[Object]
 impl Payment {
@@ -203,23 +224,23 @@ impl Payment {
     }
 
     /// What is to be paid: the order's total, rounded up where the gateway takes whole units alone (MPESA: whole shillings).
-    async fn amount(&self) -> Result<Money> {
-        self.money(self.row.amount)
+    async fn amount(&self) -> Result<Told<Money>> {
+        self.money(self.row.amount).map(Told)
     }
 
     /// What is promised and can be captured; zero once it was captured or released.
-    async fn authorized_amount(&self) -> Result<Money> {
-        self.money(self.row.authorized)
+    async fn authorized_amount(&self) -> Result<Told<Money>> {
+        self.money(self.row.authorized).map(Told)
     }
 
     /// What was taken in all, also what went back of it since.
-    async fn captured_amount(&self) -> Result<Money> {
-        self.money(self.row.captured)
+    async fn captured_amount(&self) -> Result<Told<Money>> {
+        self.money(self.row.captured).map(Told)
     }
 
     /// What has gone back. What is on its way back is not counted.
-    async fn refunded_amount(&self) -> Result<Money> {
-        self.money(self.row.refunded)
+    async fn refunded_amount(&self) -> Result<Told<Money>> {
+        self.money(self.row.refunded).map(Told)
     }
 
     /// What the buyer must do next; null when there is nothing. A ClientSecretAction is for the buyer alone: staff see none of

@@ -53,6 +53,8 @@ metrics! {
         "Answers of subscriptions: the events that were told";
     LOADER_KEYS, "souk_loader_keys", Kind::Histogram(KEYS), ["loader"],
         "Keys that one batch of a loader asked for";
+    ANSWER_TEXTS, "souk_answer_texts_total", Kind::Counter, ["outcome"],
+        "Objects and lists that were written straight into an answer because all of them was at hand (told), or left to be resolved";
     RATE_LIMIT_REFUSALS, "souk_rate_limit_refusals_total", Kind::Counter, ["kind"],
         "What was refused because it came too often or was too much at once";
     SQL_STATEMENTS, "souk_sql_statement_seconds", Kind::Histogram(STATEMENT), ["pool", "outcome"],
