@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sea_orm::DatabaseConnection;
 use tokio::sync::Notify;
 use url::Url;
 
@@ -141,7 +140,7 @@ impl Context {
     }
 
     /// For everything else: what is somebody's own, and what something hangs on.
-    pub fn fresh(&self) -> &DatabaseConnection {
+    pub fn fresh(&self) -> &Reader {
         self.db().fresh()
     }
 

@@ -13,6 +13,7 @@ use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, sqlx};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::replica::{Reader, Replica};
+use super::warm::{RECENT, Told, Warm};
 use super::watch::{Pool, Statements};
 use super::{Db, report_outage, stopwatch};
 use crate::kernel::config::DatabaseConfig;
@@ -74,6 +75,7 @@ async fn sqlite(config: &DatabaseConfig, statements: Arc<AtomicU64>) -> Result<D
     let reader = Reader {
         replica: None,
         primary: open("DATABASE_URL", Pool::Read, options, &statements).await?,
+        warm: None,
     };
     Ok(Db {
         lagging: reader.clone(),
@@ -139,9 +141,12 @@ async fn postgres(config: &DatabaseConfig, statements: Arc<AtomicU64>) -> Result
         }
         None => None,
     };
+    let pool = primary.get_postgres_connection_pool();
+    let warm = Warm::new(pool, told(Pool::Primary, &statements));
     let reader = Reader {
         replica: None,
         primary,
+        warm: Some(Arc::new(warm)),
     };
     Ok(Db {
         lagging: Reader {
@@ -179,8 +184,12 @@ fn postgres_options(url: &SecretString, config: &DatabaseConfig) -> ConnectOptio
         })
         // Asked by ourselves, within bounds: a host that is gone without a word answers nothing, not even no.
         .test_before_acquire(false)
-        .map_sqlx_postgres_before_acquire(|connection, _| {
+        .map_sqlx_postgres_before_acquire(|connection, of| {
             Box::pin(async move {
+                // It was asked when it was given back, just now.
+                if of.idle_for < RECENT {
+                    return Ok(true);
+                }
                 let answer = tokio::time::timeout(PING_TIMEOUT, connection.ping()).await;
                 Ok(matches!(answer, Ok(Ok(()))))
             })
@@ -242,13 +251,19 @@ async fn open(
             setting,
             reason: innermost(&error).replace(&url, "the address"),
         })?;
-    let (statements, seen) = (Arc::clone(statements), Statements::of(pool));
-    connection.set_metric_callback(move |info| {
-        statements.fetch_add(1, Ordering::Relaxed);
-        seen.seen(&info.statement.sql, info.elapsed, info.failed);
-        tracing::trace!(sql = %info.statement.sql, micros = info.elapsed.as_micros(), failed = info.failed, "statement");
-    });
+    let told = told(pool, statements);
+    connection.set_metric_callback(move |info| told(info.statement, info.elapsed, info.failed));
     Ok(connection)
+}
+
+/// Counts statements, and shows them to whoever looks.
+fn told(pool: Pool, statements: &Arc<AtomicU64>) -> Arc<Told> {
+    let (statements, seen) = (Arc::clone(statements), Statements::of(pool));
+    Arc::new(move |statement, elapsed, failed| {
+        statements.fetch_add(1, Ordering::Relaxed);
+        seen.seen(&statement.sql, elapsed, failed);
+        tracing::trace!(sql = %statement.sql, micros = elapsed.as_micros(), failed, "statement");
+    })
 }
 
 /// The sentence of the first cause: those above it only repeat it.

@@ -8,6 +8,7 @@ mod replica;
 pub mod schema;
 mod stopwatch;
 mod trouble;
+mod warm;
 mod watch;
 
 use std::sync::Arc;
@@ -65,14 +66,14 @@ impl Db {
     }
 
     /// For reads that must see every commit so far, such as one's own write.
-    pub fn fresh(&self) -> &DatabaseConnection {
-        &self.reader.primary
+    pub fn fresh(&self) -> &Reader {
+        &self.reader
     }
 
     /// Watches the replica, until it is dropped. Nothing is read from a replica that nobody watches.
     pub async fn watch_replica(&self) {
         match &self.lagging.replica {
-            Some(replica) => replica.watch(self.fresh()).await,
+            Some(replica) => replica.watch(&self.reader.primary).await,
             None => std::future::pending().await,
         }
     }
@@ -80,7 +81,7 @@ impl Db {
     /// Looks once how the replica stands. One that is read from after it has all that was committed before the call.
     pub async fn look_at_replica(&self) -> Standing {
         if let Some(replica) = &self.lagging.replica {
-            replica.look(self.fresh()).await;
+            replica.look(&self.reader.primary).await;
         }
         self.replica()
     }
@@ -101,6 +102,9 @@ impl Db {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
+        if let Some(warm) = &self.reader.warm {
+            warm.make_room();
+        }
         let asked = Instant::now();
         let begun = self.writer.begin_with_options(options).await;
         watch::began(asked.elapsed(), begun.is_ok());
@@ -131,6 +135,9 @@ impl Db {
     pub async fn close(self) -> Result<(), DbErr> {
         if let Some(replica) = &self.lagging.replica {
             replica.close().await?;
+        }
+        if let Some(warm) = &self.reader.warm {
+            warm.close();
         }
         self.reader.primary.close().await?;
         self.writer.close().await

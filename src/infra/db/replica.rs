@@ -5,7 +5,7 @@
 //! for it (`pg_last_xact_replay_timestamp`) would also call a replica late to which nothing was written.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::trouble::Trouble;
+use super::warm::Warm;
 use crate::infra::metric::REPLICA_LAG;
 
 /// How often it is looked at.
@@ -208,19 +209,37 @@ impl Positions {
 /// [`super::Db::fresh`].
 #[derive(Clone, Debug)]
 pub struct Reader {
-    pub(super) replica: Option<std::sync::Arc<Replica>>,
+    pub(super) replica: Option<Arc<Replica>>,
     pub(super) primary: DatabaseConnection,
+    /// The primary's connections that were read by, where it is PostgreSQL.
+    pub(super) warm: Option<Arc<Warm>>,
+}
+
+impl Reader {
+    async fn primary_one(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        match &self.warm {
+            Some(warm) => warm.query_one_raw(statement).await,
+            None => self.primary.query_one_raw(statement).await,
+        }
+    }
+
+    async fn primary_all(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        match &self.warm {
+            Some(warm) => warm.query_all_raw(statement).await,
+            None => self.primary.query_all_raw(statement).await,
+        }
+    }
 }
 
 /// Asks the replica, and the primary when there is none or it is lost meanwhile.
 macro_rules! read {
-    ($reader:expr, $statement:expr, $method:ident) => {{
-        let Reader { replica, primary } = $reader;
-        let Some(replica) = replica
+    ($reader:expr, $statement:expr, $method:ident, $of_primary:ident) => {{
+        let Some(replica) = $reader
+            .replica
             .as_ref()
             .filter(|replica| replica.standing() == Standing::Ok)
         else {
-            return primary.$method($statement).await;
+            return $reader.$of_primary($statement).await;
         };
         let outcome = tokio::select! {
             outcome = replica.connection.$method($statement.clone()) => Some(outcome),
@@ -232,7 +251,7 @@ macro_rules! read {
             Some(outcome) => return outcome,
             None => {}
         }
-        primary.$method($statement).await
+        $reader.$of_primary($statement).await
     }};
 }
 
@@ -259,11 +278,11 @@ impl ConnectionTrait for Reader {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        read!(self, statement, query_one_raw)
+        read!(self, statement, query_one_raw, primary_one)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        read!(self, statement, query_all_raw)
+        read!(self, statement, query_all_raw, primary_all)
     }
 }
 

@@ -111,7 +111,7 @@ impl Db {
     pub fn pools(&self) -> Vec<PoolState> {
         match self.backend() {
             DatabaseBackend::Sqlite => vec![
-                PoolState::of(Pool::Read, self.fresh()),
+                PoolState::of(Pool::Read, &self.reader.primary),
                 PoolState::of(Pool::Write, &self.writer),
             ],
             _ => {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::http::Request;
 use http_body_util::BodyExt as _;
-use sea_orm::{DatabaseConnection, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DbErr, Statement};
 use serde_json::{Value, json};
 use souk::app::App;
 use souk::infra::db::{Db, was_stopped};
@@ -39,12 +39,12 @@ async fn serving(shop: &Shop, deadline: Duration) -> Db {
         .unwrap()
 }
 
-async fn run(handle: &impl sea_orm::ConnectionTrait, sql: &str) -> Result<(), DbErr> {
+async fn run(handle: &impl ConnectionTrait, sql: &str) -> Result<(), DbErr> {
     let statement = Statement::from_string(handle.get_database_backend(), sql);
     handle.query_one_raw(statement).await.map(|_| ())
 }
 
-async fn is_stopped(handle: &DatabaseConnection) {
+async fn is_stopped(handle: &impl ConnectionTrait) {
     let outcome = tokio::time::timeout(PATIENCE, run(handle, ENDLESS)).await;
     let error = outcome.expect("the database stops the statement").unwrap_err();
     assert!(was_stopped(&Error::from(error.clone())), "{error}");
