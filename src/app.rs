@@ -81,11 +81,13 @@ impl App {
         .remembering(config.cache.documents)
         .knowing(&config.http)
         .context("SOUK_TRUSTED_DOCUMENTS")?;
+        let lifecycle = Lifecycle::default();
         let shared = Arc::new(Shared {
             engine: Arc::new(engine),
             config: config.http.clone(),
             environment: config.environment,
-            lifecycle: Lifecycle::default(),
+            lifecycle: lifecycle.clone(),
+            lean: Arc::new(http::Lean::new(&config.cache, &lifecycle)),
             looked: http::Looked::default(),
             turns: http::Turns::default(),
             crowd: http::Crowd::new(
@@ -106,6 +108,11 @@ impl App {
         http::router(Arc::clone(&self.shared))
     }
 
+    /// What is answered in front of all addresses.
+    pub fn lean(&self) -> &Arc<http::Lean> {
+        &self.shared.lean
+    }
+
     pub fn lifecycle(&self) -> &Lifecycle {
         &self.shared.lifecycle
     }
@@ -115,7 +122,7 @@ impl App {
     /// # Errors
     /// The listener fails, or there is no certificate for it.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let router = self.router();
+        let front = http::front(Arc::clone(&self.shared));
         let tls = self.follow_certificate()?;
         let Config {
             http, limits, token, ..
@@ -153,7 +160,7 @@ impl App {
         if self.works {
             self.work_in_background();
         }
-        http::server::serve(listener, router, http, limits, tls, self.lifecycle(), stop).await?;
+        http::server::serve(listener, front, http, limits, tls, self.lifecycle(), stop).await?;
         self.close().await
     }
 

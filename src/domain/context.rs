@@ -8,11 +8,12 @@ use tokio::sync::Notify;
 use url::Url;
 
 use super::accounts::revocation::Revocations;
+use super::answers::{Answers, Part, Recorder, Touched};
 use super::catalog::cache::CatalogCache;
 use super::news::NewsBus;
 use super::orders::feed::Feed;
 use super::permission::Permission;
-use crate::infra::db::{Db, Reader};
+use crate::infra::db::{Db, Reader, Standing};
 use crate::infra::gateways::Gateways;
 use crate::infra::instances::Instances;
 use crate::infra::password::Passwords;
@@ -40,6 +41,7 @@ pub struct Platform {
     pub tokens: Tokens,
     pub revocations: Revocations,
     pub catalog_cache: CatalogCache,
+    pub answers: Arc<Answers>,
     pub order_events: Feed,
     pub gateways: Gateways,
     pub rates: Rates,
@@ -61,6 +63,7 @@ impl Platform {
         let redis = config.redis.as_ref();
         let redis = redis.map(|redis| Redis::new(redis, db.clone())).transpose()?;
         let news = NewsBus::new(redis.as_ref());
+        let answers = Arc::new(Answers::new(&config.cache, news.clone()));
         let rates = Rates::of_config(&config.rates, &clock, redis.as_ref());
         Ok(Self {
             db,
@@ -73,7 +76,8 @@ impl Platform {
             passwords: Passwords::new(&config.password)?,
             tokens,
             revocations: Revocations::new(news.clone()),
-            catalog_cache: CatalogCache::new(&config.cache, news.clone()),
+            catalog_cache: CatalogCache::new(&config.cache, news.clone(), Arc::clone(&answers)),
+            answers,
             order_events: Feed::new(news.clone()),
             gateways,
             instances: Instances::new(redis.is_some()),
@@ -91,8 +95,12 @@ pub struct Context {
     pub actor: Actor,
     pub origin: Origin,
     pub platform: Arc<Platform>,
+    /// What of public answers this operation changes.
+    pub touched: Touched,
     /// Whether reads must see this operation's own writes.
     own_writes: bool,
+    /// Writes down what is read, where the answer is to be kept.
+    recorder: Option<Arc<Recorder>>,
 }
 
 impl Context {
@@ -102,7 +110,17 @@ impl Context {
             actor,
             origin,
             platform,
+            touched: Touched::default(),
             own_writes: false,
+            recorder: None,
+        }
+    }
+
+    /// The same, whose answer is to be kept for everybody.
+    pub fn recording(actor: Actor, origin: Origin, platform: Arc<Platform>, recorder: Arc<Recorder>) -> Self {
+        Self {
+            recorder: Some(recorder),
+            ..Self::reading(actor, origin, platform)
         }
     }
 
@@ -112,7 +130,9 @@ impl Context {
             actor,
             origin,
             platform,
+            touched: Touched::default(),
             own_writes: true,
+            recorder: None,
         }
     }
 
@@ -128,20 +148,50 @@ impl Context {
         &self.platform.db
     }
 
-    /// For the catalog as shoppers see it, which may lag. Whoever changes it sees what he did: staff never reads what lags.
-    pub fn catalog(&self) -> &Reader {
+    /// Says what is read next. Nothing is written down but for an answer that is to be kept.
+    pub fn reads(&self, parts: impl IntoIterator<Item = Part>) {
+        if let Some(recorder) = &self.recorder {
+            recorder.read(parts);
+        }
+    }
+
+    /// For these parts of the catalog as shoppers see it, which may lag. Whoever changes it sees what he did: staff never reads
+    /// what lags.
+    pub fn catalog(&self, parts: impl IntoIterator<Item = Part>) -> &Reader {
+        self.reads(parts);
         let changes_it = self.may(Permission::WriteCatalog);
-        self.db().reader(!self.own_writes && !changes_it)
+        let may_lag = !self.own_writes && !changes_it;
+        if let Some(recorder) = &self.recorder
+            && may_lag
+            && self.db().replica() != Standing::Off
+        {
+            recorder.read_behind();
+        }
+        self.db().reader(may_lag)
     }
 
     /// For reports over what was, which may lag: not for those in which somebody looks for what he has just done.
     pub fn reports(&self) -> &Reader {
+        self.reads_unknown();
         self.db().reader(!self.own_writes)
     }
 
     /// For everything else: what is somebody's own, and what something hangs on.
     pub fn fresh(&self) -> &Reader {
+        self.reads_unknown();
         self.db().fresh()
+    }
+
+    /// The same for what everybody may see, as far as these parts go.
+    pub fn fresh_of(&self, parts: impl IntoIterator<Item = Part>) -> &Reader {
+        self.reads(parts);
+        self.db().fresh()
+    }
+
+    fn reads_unknown(&self) {
+        if let Some(recorder) = &self.recorder {
+            recorder.read_unknown();
+        }
     }
 
     /// Whose limits count.

@@ -7,6 +7,7 @@
 //! `visible_to` filters by what the actor may see; `_in_txn` works inside the caller's transaction.
 
 pub mod accounts;
+pub mod answers;
 pub mod audit;
 pub mod carts;
 pub mod catalog;

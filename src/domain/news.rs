@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::answers::Part;
 use super::context::Platform;
 use crate::infra::bus::{Bus, Told};
 use crate::kernel::id::ProductId;
@@ -13,6 +14,10 @@ use crate::kernel::id::ProductId;
 pub enum News {
     /// A product has changed, and these slugs may lead elsewhere.
     Product { id: Uuid, slugs: Vec<String> },
+    /// Other parts of public answers have changed.
+    Changed { parts: Vec<Part> },
+    /// So much has changed that everybody looks anew.
+    MuchChanged,
     /// Sessions have ended, or roles changed.
     Revoked,
     /// Something happened to orders, and has its place.
@@ -34,6 +39,8 @@ async fn hear(platform: &Platform, told: Told<News>) {
             let slugs: Vec<&str> = slugs.iter().map(String::as_str).collect();
             platform.catalog_cache.drop_product(ProductId(id), &slugs).await;
         }
+        Told::News(News::Changed { parts }) => platform.answers.heard(&parts),
+        Told::News(News::MuchChanged) => platform.answers.drop_all(),
         Told::News(News::Revoked) => platform.revocations.wake(),
         Told::News(News::OrderEvents) => platform.order_events.wake(),
         Told::News(News::GatewayEvents) => platform.gateway_events.notify_one(),

@@ -22,6 +22,7 @@ use super::schema::{self, ShopSchema};
 use super::throttle::{self, REFUSED};
 use super::told::Telling;
 use super::watch::{self, Subscribed, Watch};
+use crate::domain::answers::Recorder;
 use crate::domain::context::{Context, Platform};
 use crate::infra::telemetry::trace;
 use crate::kernel::actor::{Actor, Origin, Role};
@@ -168,9 +169,13 @@ impl Engine {
     }
 
     fn learn(&self, novelty: &mut Novelty, answer: &Answer) {
-        if !matches!(answer, Answer::Executed(_)) {
-            return;
+        if matches!(answer, Answer::Executed(_)) {
+            self.learn_valid(novelty);
         }
+    }
+
+    /// Of a document that has been executed before.
+    pub(super) fn learn_valid(&self, novelty: &mut Novelty) {
         if let Some(registration) = novelty.registration.take() {
             self.persisted.register(registration);
         }
@@ -209,12 +214,21 @@ impl Engine {
     }
 
     /// Validates and executes a query or a mutation. Subscriptions have more than one answer: see [`Engine::subscribe`].
-    pub async fn run(&self, caller: Caller, mut prepared: Prepared) -> Answer {
+    pub async fn run(&self, caller: Caller, prepared: Prepared) -> Answer {
+        self.run_recording(caller, prepared, None).await
+    }
+
+    pub(super) async fn run_recording(
+        &self,
+        caller: Caller,
+        mut prepared: Prepared,
+        recorder: Option<Arc<Recorder>>,
+    ) -> Answer {
         let mut novelty = std::mem::take(&mut prepared.novelty);
         let watch = Watch::begin(&prepared, self.platform.slow);
         let (request, span) = (Span::current(), watch.span());
         let answer = self
-            .execute(caller, prepared, request)
+            .execute(caller, prepared, request, recorder)
             .instrument(span.clone())
             .await;
         watch.end(&answer, &span);
@@ -222,7 +236,13 @@ impl Engine {
         answer
     }
 
-    async fn execute(&self, caller: Caller, mut prepared: Prepared, around: Span) -> Answer {
+    async fn execute(
+        &self,
+        caller: Caller,
+        mut prepared: Prepared,
+        around: Span,
+        recorder: Option<Arc<Recorder>>,
+    ) -> Answer {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             return Answer::overloaded();
         };
@@ -235,10 +255,12 @@ impl Engine {
             Ok(toll) => toll,
             Err(throttled) => return throttled,
         };
-        let context = match prepared.kind {
-            OperationType::Query => Context::reading(actor, origin, Arc::clone(&self.platform)),
-            OperationType::Mutation => Context::writing(actor, origin, Arc::clone(&self.platform)),
-            OperationType::Subscription => {
+        let platform = Arc::clone(&self.platform);
+        let context = match (prepared.kind, recorder) {
+            (OperationType::Query, Some(recorder)) => Context::recording(actor, origin, platform, recorder),
+            (OperationType::Query, None) => Context::reading(actor, origin, platform),
+            (OperationType::Mutation, _) => Context::writing(actor, origin, platform),
+            (OperationType::Subscription, _) => {
                 return Answer::refused("GRAPHQL_VALIDATION_FAILED", NEEDS_STREAM);
             }
         };
@@ -253,7 +275,10 @@ impl Engine {
         let operation = AssertUnwindSafe(async move {
             // As long as it runs, also when nobody waits for it any more.
             let _place = place;
-            execution::run(&schema, request, context).await
+            let (platform, touched) = (Arc::clone(&context.platform), context.touched.clone());
+            let response = execution::run(&schema, request, context).await;
+            touched.tell_rest(&platform.answers);
+            response
         })
         .catch_unwind();
         let outcome = match kind {

@@ -16,6 +16,7 @@ pub mod execution;
 mod guard;
 pub mod ids;
 pub mod inventory;
+pub mod kept;
 pub mod ledger;
 pub mod limits;
 mod list;

@@ -1,16 +1,16 @@
 //! Answers that are the same for everybody, which browsers and a CDN may keep.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Response as HttpResponse, StatusCode, header};
 use axum::response::Response;
 
 use super::accept::MediaType;
 use super::reply;
+use crate::domain::answers::{Finished, KeptAnswer};
 use crate::graphql::answer::Answer;
-use crate::infra::secret::digest;
-
-/// Of the hash of an answer: 128 bits, which no two answers share.
-const TAG_DIGITS: usize = 32;
+use crate::graphql::kept::tag;
 
 /// Whether the request says who sends it. Who does is told nothing that others may keep.
 pub(super) fn has_credentials(headers: &HeaderMap) -> bool {
@@ -22,23 +22,37 @@ pub(super) fn answer(answer: Answer, media_type: MediaType, age: u32, headers: &
     let Some(body) = answer.for_everybody() else {
         return reply::answer(&answer, media_type);
     };
-    let mut tag = digest(&body);
-    tag.truncate(TAG_DIGITS);
-    // Weak: compressed or not, it is the same answer.
-    let tag = format!("W/\"{tag}\"");
-    let mut response = if is_known(headers, &tag) {
+    let tag = tag(&body);
+    shown(Body::from(body), &tag, media_type, age, headers)
+}
+
+/// The same of an answer that was kept.
+pub(super) fn kept(kept: Arc<KeptAnswer>, media_type: MediaType, headers: &HeaderMap) -> Response {
+    let Finished {
+        shown: body,
+        tag,
+        age,
+        ..
+    } = &kept.value;
+    let mut response = shown(Body::from(body.clone()), tag, media_type, *age, headers);
+    response.extensions_mut().insert(kept);
+    response
+}
+
+fn shown(body: Body, tag: &str, media_type: MediaType, age: u32, headers: &HeaderMap) -> Response {
+    let mut response = if is_known(headers, tag) {
         let mut response = HttpResponse::new(Body::empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
-        let mut response = HttpResponse::new(Body::from(body));
+        let mut response = HttpResponse::new(body);
         let content_type = HeaderValue::from_static(media_type.content_type());
         response.headers_mut().insert(header::CONTENT_TYPE, content_type);
         response
     };
     let headers = response.headers_mut();
     for (name, value) in [
-        (header::ETAG, tag),
+        (header::ETAG, tag.to_owned()),
         (header::CACHE_CONTROL, format!("public, max-age={age}")),
     ] {
         // Of letters and digits only.

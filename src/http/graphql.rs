@@ -16,6 +16,7 @@ use super::{
 use crate::graphql::answer::Answer;
 use crate::graphql::document::Prepared;
 use crate::graphql::engine::{Caller, NEEDS_STREAM};
+use crate::graphql::kept::Given;
 use crate::infra::token::Verified;
 use crate::kernel::actor::Actor;
 
@@ -116,10 +117,10 @@ async fn respond_to_get(
         return Err(refuse(shared, &asked, StatusCode::FORBIDDEN, "FORBIDDEN", message).await);
     }
     let mut response = match public_age {
-        Some(age) => {
-            let answer = shared.engine.run(asked.caller, prepared).await;
-            cached::answer(answer, media_type, age, headers)
-        }
+        Some(age) => match run(shared, asked.caller, prepared).await {
+            Given::Kept(kept) => cached::kept(kept, media_type, headers),
+            Given::Executed(answer) => cached::answer(answer, media_type, age, headers),
+        },
         None => answer(shared, asked, Ok(prepared)).await,
     };
     if nobody {
@@ -153,8 +154,19 @@ async fn answer(shared: &Arc<Shared>, asked: Asked, prepared: Result<Prepared, A
             sse::once(&shared.engine.run(asked.caller, prepared).await)
         }
         (OperationType::Query | OperationType::Mutation, Stream::No | Stream::IfNeeded) => {
-            reply::answer(&shared.engine.run(asked.caller, prepared).await, media_type)
+            match run(shared, asked.caller, prepared).await {
+                Given::Kept(kept) => reply::kept(kept, media_type),
+                Given::Executed(answer) => reply::answer(&answer, media_type),
+            }
         }
+    }
+}
+
+/// With what was kept, where it is public and the caller sees what everybody sees.
+async fn run(shared: &Shared, caller: Caller, prepared: Prepared) -> Given {
+    match shared.engine.kept_age(&caller.actor, &prepared) {
+        Some(age) => shared.engine.run_public(caller, prepared, age).await,
+        None => Given::Executed(shared.engine.run(caller, prepared).await),
     }
 }
 

@@ -23,7 +23,7 @@ use crate::infra::gateways::test;
 use crate::infra::metric::HTTP_REQUESTS;
 use crate::infra::telemetry::trace;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
 const MAX_REQUEST_ID: usize = 128;
@@ -83,7 +83,7 @@ async fn one_host(request: Request, next: Next) -> Response {
 }
 
 /// Empty where the address of the request has no host.
-fn is_host(value: &HeaderValue) -> bool {
+pub(super) fn is_host(value: &HeaderValue) -> bool {
     let is_name = |text: &str| text.is_empty() || (!text.contains('@') && text.parse::<Authority>().is_ok());
     value.to_str().is_ok_and(is_name)
 }
@@ -233,18 +233,19 @@ fn class(status: StatusCode) -> &'static str {
 /// The client's own name for the request where it is a sane one, so that its log and ours tell the
 /// same story.
 fn request_id(request: &Request) -> String {
-    let sane = |id: &&str| {
-        (1..=MAX_REQUEST_ID).contains(&id.len())
-            && id
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:+/=".contains(&byte))
-    };
     request
         .headers()
         .get(REQUEST_ID)
         .and_then(|id| id.to_str().ok())
-        .filter(sane)
+        .filter(|id| is_sane(id))
         .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+}
+
+pub(super) fn is_sane(id: &str) -> bool {
+    (1..=MAX_REQUEST_ID).contains(&id.len())
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:+/=".contains(&byte))
 }
 
 #[cfg(test)]
@@ -258,7 +259,7 @@ mod tests {
     use crate::domain::context::Platform;
     use crate::graphql::engine::Engine;
     use crate::graphql::schema;
-    use crate::http::{Crowd, Lifecycle, Looked, Turns};
+    use crate::http::{Crowd, Lean, Lifecycle, Looked, Turns};
     use crate::infra::db::Db;
     use crate::kernel::clock::SystemClock;
     use crate::kernel::config::{Config, Source};
@@ -279,6 +280,7 @@ mod tests {
             looked: Looked::default(),
             turns: Turns::default(),
             crowd: Crowd::new(1, &[]),
+            lean: Arc::new(Lean::new(&config.cache, &Lifecycle::default())),
         })
     }
 

@@ -15,6 +15,7 @@ mod health;
 mod json;
 mod keys;
 mod layers;
+mod lean;
 mod preflight;
 mod reply;
 mod scrape;
@@ -49,6 +50,7 @@ pub struct Shared {
     pub turns: Turns,
     /// Sockets and streams.
     pub crowd: Crowd,
+    pub lean: Arc<Lean>,
 }
 
 impl Shared {
@@ -64,6 +66,7 @@ impl Shared {
 pub use address::Peer;
 pub use body::Turns;
 pub use crowd::Crowd;
+pub use lean::{Front, Lean};
 pub use scrape::Looked;
 
 type SharedState = axum::extract::State<Arc<Shared>>;
@@ -77,6 +80,12 @@ pub struct Lifecycle {
     pub closing: CancellationToken,
     /// Work that outlives its request: sockets, and streams of events.
     pub tasks: TaskTracker,
+}
+
+/// All addresses, and in front of them the lean way to what was answered before.
+pub fn front(shared: Arc<Shared>) -> Front {
+    let lean = Arc::clone(&shared.lean);
+    Front::new(layers::framed(router(shared)), lean)
 }
 
 /// All addresses, behind all layers.

@@ -1,10 +1,13 @@
 //! Answers as HTTP: the status that the media type calls for.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::{HeaderValue, Response as HttpResponse, StatusCode, header};
 use axum::response::Response;
 
 use super::accept::MediaType;
+use crate::domain::answers::KeptAnswer;
 use crate::graphql::answer::{Answer, Failure};
 
 /// What an answer depends on beside the address.
@@ -38,6 +41,13 @@ pub(super) fn answer(answer: &Answer, media_type: MediaType) -> Response {
     response
 }
 
+/// An answer that was kept.
+pub(super) fn kept(kept: Arc<KeptAnswer>, media_type: MediaType) -> Response {
+    let mut response = json(StatusCode::OK, kept.value.told.clone(), media_type);
+    response.extensions_mut().insert(kept);
+    response
+}
+
 /// A request that is refused for what it is as HTTP, whatever is in it.
 pub(super) fn refusal_as(status: StatusCode, code: &str, message: &str, media_type: MediaType) -> Response {
     json(status, Answer::refused(code, message).to_json(), media_type)
@@ -48,8 +58,8 @@ pub(super) fn refusal(status: StatusCode, code: &str, message: &str) -> Response
     refusal_as(status, code, message, MediaType::Json)
 }
 
-fn json(status: StatusCode, body: Vec<u8>, media_type: MediaType) -> Response {
-    let mut response = HttpResponse::new(Body::from(body));
+fn json(status: StatusCode, body: impl Into<Body>, media_type: MediaType) -> Response {
+    let mut response = HttpResponse::new(body.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(

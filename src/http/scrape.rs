@@ -64,6 +64,7 @@ async fn look(shared: &Arc<Shared>) {
     let platform = shared.engine.platform();
     pools(platform);
     caches(platform);
+    answers(platform, shared.lean.answered());
     if let Some(behind) = platform.order_events.behind() {
         metric::EVENT_PASS_AGE.gauge([]).set(behind);
     }
@@ -91,6 +92,16 @@ fn caches(platform: &Platform) {
         metric::CACHE.counter([cache, "hit"]).absolute(counts.hits);
         metric::CACHE.counter([cache, "miss"]).absolute(counts.misses);
     }
+}
+
+fn answers(platform: &Platform, lean: u64) {
+    metric::ANSWERS.counter(["lean"]).absolute(lean);
+    metric::ANSWER_DROPS
+        .counter([])
+        .absolute(platform.answers.dropped());
+    // Beyond four gigabytes it is too much in any case.
+    let bytes = u32::try_from(platform.answers.weight()).unwrap_or(u32::MAX);
+    metric::ANSWER_BYTES.gauge([]).set(bytes);
 }
 
 /// Whom this instance has beside it, as far as it is to have somebody.

@@ -9,23 +9,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::Router;
-use axum::http::Request;
-use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt as _;
 
 use super::crowd::{Crowd, Member};
 use super::tls::Tls;
-use super::{Lifecycle, Peer, layers};
+use super::{Front, Lifecycle, Peer};
 use crate::infra::metric::{HTTP_CONNECTIONS, Held, RATE_LIMIT_REFUSALS};
 use crate::kernel::config::{HttpConfig, LimitsConfig};
 
@@ -59,14 +54,13 @@ const ACCEPT_REPORTS: Duration = Duration::from_secs(10);
 /// Nothing that a client does; only the listener itself can fail.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    front: Front,
     http: &HttpConfig,
     limits: &LimitsConfig,
     tls: Option<Arc<Tls>>,
     lifecycle: &Lifecycle,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let router = layers::framed(router);
     let connections = TaskTracker::new();
     let mut reported: Option<Instant> = None;
     let permits = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
@@ -79,7 +73,7 @@ pub async fn serve(
     let connection = |peer: SocketAddr, place| Connection {
         builder: builder(limits, patience()),
         patience: patience(),
-        router: router.clone(),
+        front: front.clone(),
         peer: Peer(peer.ip()),
         place,
         closing: lifecycle.closing.clone(),
@@ -151,7 +145,7 @@ struct Connection {
     builder: Builder,
     /// For a client to greet.
     patience: Duration,
-    router: Router,
+    front: Front,
     peer: Peer,
     place: Place,
     closing: CancellationToken,
@@ -182,7 +176,7 @@ impl Connection {
     {
         let Self {
             builder,
-            router,
+            front,
             peer,
             place,
             closing,
@@ -190,12 +184,7 @@ impl Connection {
         } = self;
         let pace = Pace::new(WRITE_PATIENCE, WRITE_RATE);
         let io = TokioIo::new(Timed::new(stream, pace, place));
-        let named = router.map_request(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(peer);
-            request
-        });
-        let service = TowerToHyperService::new(named);
-        let connection = builder.serve_connection(io, service).with_upgrades();
+        let connection = builder.serve_connection(io, front.of(peer)).with_upgrades();
         let mut connection = pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,

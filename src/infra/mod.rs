@@ -7,6 +7,7 @@ pub mod fulltext;
 pub mod gateways;
 pub mod idempotency;
 pub mod instances;
+pub mod kept;
 pub mod metric;
 pub mod owned;
 pub mod password;

@@ -16,6 +16,7 @@ mod support;
 
 mod access;
 mod accounts;
+mod answers;
 mod audit;
 mod bad_input;
 mod carts;

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::answers::Answers;
 use crate::domain::news::{News, NewsBus};
 use crate::entity::{category, product, product_image, product_option, product_variant};
 use crate::infra::cache::{Cache, CacheCounts, Weigh};
@@ -28,14 +29,16 @@ pub struct CatalogCache {
     pub options: Cache<ProductId, Options>,
     pub tags: Cache<ProductId, Tags>,
     pub categories: Cache<CategoryId, Arc<category::Model>>,
+    /// What is made of these rows goes with them.
+    answers: Arc<Answers>,
     news: NewsBus,
 }
 
 impl CatalogCache {
-    pub fn new(config: &CacheConfig, news: NewsBus) -> Self {
+    pub fn new(config: &CacheConfig, news: NewsBus, answers: Arc<Answers>) -> Self {
         // Variants and products take most of the room; what is not used is not allocated.
         let part = |percent: u64| config.bytes / 100 * percent;
-        let ttl = config.time_to_live;
+        let ttl = config.row_life();
         Self {
             products: Cache::new(part(40), ttl),
             product_slugs: Cache::new(part(5), ttl),
@@ -45,6 +48,7 @@ impl CatalogCache {
             options: Cache::new(part(4), ttl),
             tags: Cache::new(part(5), ttl),
             categories: Cache::new(part(4), ttl),
+            answers,
             news,
         }
     }
@@ -70,6 +74,8 @@ impl CatalogCache {
         for slug in slugs {
             self.product_slugs.drop_key(&(*slug).to_owned()).await;
         }
+        // After the rows, or an answer would be made of the old ones.
+        self.answers.product_changed(id, slugs);
     }
 
     /// Forgets everything: what others have changed is not known.
@@ -82,6 +88,7 @@ impl CatalogCache {
         self.options.drop_all();
         self.tags.drop_all();
         self.categories.drop_all();
+        self.answers.drop_all();
     }
 
     /// Hits and misses, by the name of the cache.

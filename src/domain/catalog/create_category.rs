@@ -7,6 +7,7 @@ use super::deeds;
 use super::shelves::{MAX_DEPTH, insert_category};
 use super::slug;
 use super::validate::Checker;
+use crate::domain::answers::Part;
 use crate::domain::audit::record::{Deed, record};
 use crate::domain::context::Context;
 use crate::domain::permission::Permission;
@@ -72,6 +73,7 @@ async fn insert(
     let deed = Deed::created("categoryCreate", id, deeds::category(name, &slug, parent));
     record(&txn, ctx, deed).await?;
     txn.commit().await?;
+    ctx.platform.answers.changed(&[Part::Categories]);
     Ok(id)
 }
 

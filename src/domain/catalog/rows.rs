@@ -10,6 +10,7 @@ use url::Url;
 
 use super::cache::{Images, Options, Tags, Variants};
 use super::policy;
+use crate::domain::answers::Part;
 use crate::domain::context::Context;
 use crate::entity::{category, product, product_image, product_option, product_tag, product_variant};
 use crate::kernel::error::{Error, Result};
@@ -23,6 +24,7 @@ pub async fn products_by_ids(
     ctx: &Context,
     ids: &[ProductId],
 ) -> Result<HashMap<ProductId, Arc<product::Model>>> {
+    ctx.reads(Part::products(ids));
     let fill = |ids: Vec<ProductId>| async move {
         let rows = product::Entity::find()
             .filter(product::Column::Id.is_in(ids))
@@ -56,6 +58,7 @@ pub fn products_at_hand(
 
 /// The ids behind slugs, whoever may see them.
 pub async fn product_ids_by_slugs(ctx: &Context, slugs: &[String]) -> Result<HashMap<String, ProductId>> {
+    ctx.reads(Part::slugs(slugs));
     let fill = |slugs: Vec<String>| async move {
         let rows: Vec<(String, ProductId)> = product::Entity::find()
             .select_only()
@@ -113,6 +116,7 @@ pub fn category_at_hand(ctx: &Context, id: CategoryId) -> Option<Arc<category::M
 
 /// All variants of each product, in their order.
 pub async fn variants_by_products(ctx: &Context, ids: &[ProductId]) -> Result<HashMap<ProductId, Variants>> {
+    ctx.reads(Part::products(ids));
     let fill = |ids: Vec<ProductId>| async move {
         let rows = product_variant::Entity::find()
             .filter(product_variant::Column::ProductId.is_in(ids.iter().copied()))
@@ -133,6 +137,7 @@ pub async fn variants_by_products(ctx: &Context, ids: &[ProductId]) -> Result<Ha
 
 /// All images of each product, in their order, with addresses as they are shown: one that is none is empty.
 pub async fn images_by_products(ctx: &Context, ids: &[ProductId]) -> Result<HashMap<ProductId, Images>> {
+    ctx.reads(Part::products(ids));
     let fill = |ids: Vec<ProductId>| async move {
         let mut rows = product_image::Entity::find()
             .filter(product_image::Column::ProductId.is_in(ids.iter().copied()))
@@ -153,6 +158,7 @@ pub async fn images_by_products(ctx: &Context, ids: &[ProductId]) -> Result<Hash
 
 /// The options of each product, in their order.
 pub async fn options_by_products(ctx: &Context, ids: &[ProductId]) -> Result<HashMap<ProductId, Options>> {
+    ctx.reads(Part::products(ids));
     let fill = |ids: Vec<ProductId>| async move {
         let rows = product_option::Entity::find()
             .filter(product_option::Column::ProductId.is_in(ids.iter().copied()))
@@ -166,6 +172,7 @@ pub async fn options_by_products(ctx: &Context, ids: &[ProductId]) -> Result<Has
 
 /// The tags of each product, in the order that they were given.
 pub async fn tags_by_products(ctx: &Context, ids: &[ProductId]) -> Result<HashMap<ProductId, Tags>> {
+    ctx.reads(Part::products(ids));
     let fill = |ids: Vec<ProductId>| async move {
         let rows = product_tag::Entity::find()
             .filter(product_tag::Column::ProductId.is_in(ids.iter().copied()))
@@ -220,6 +227,7 @@ pub async fn categories_by_ids(
     ctx: &Context,
     ids: &[CategoryId],
 ) -> Result<HashMap<CategoryId, Arc<category::Model>>> {
+    ctx.reads([Part::Categories]);
     let fill = |ids: Vec<CategoryId>| async move {
         let rows = category::Entity::find()
             .filter(category::Column::Id.is_in(ids))

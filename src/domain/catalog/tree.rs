@@ -9,6 +9,7 @@ use sea_orm::{
     QuerySelect as _,
 };
 
+use crate::domain::answers::Part;
 use crate::domain::context::Context;
 use crate::entity::{category, category_ancestor};
 use crate::kernel::error::Result;
@@ -21,7 +22,7 @@ pub const SORT: &str = "CATEGORY_NAME";
 pub async fn category_by_slug(ctx: &Context, slug: &str) -> Result<Option<Arc<category::Model>>> {
     let row = category::Entity::find()
         .filter(category::Column::Slug.eq(slug))
-        .one(ctx.catalog())
+        .one(ctx.catalog([Part::Categories]))
         .await?;
     Ok(row.map(Arc::new))
 }
@@ -35,7 +36,7 @@ pub async fn children_by_categories(
         .filter(category::Column::ParentId.is_in(ids.iter().copied()))
         .order_by_asc(category::Column::NameKey)
         .order_by_asc(category::Column::Id)
-        .all(ctx.catalog())
+        .all(ctx.catalog([Part::Categories]))
         .await?;
     let mut children: HashMap<_, Vec<_>> = HashMap::new();
     for row in rows {
@@ -56,7 +57,7 @@ pub async fn ancestors_by_categories(
         .filter(category_ancestor::Column::CategoryId.is_in(ids.iter().copied()))
         .filter(category_ancestor::Column::Distance.gt(0))
         .order_by_desc(category_ancestor::Column::Distance)
-        .all(ctx.catalog())
+        .all(ctx.catalog([Part::Categories]))
         .await?;
     let mut ancestors: HashMap<_, Vec<_>> = HashMap::new();
     for (link, above) in rows {
@@ -99,7 +100,7 @@ pub async fn list(ctx: &Context, page: &Page) -> Result<Slice<Arc<category::Mode
         .order_by(category::Column::NameKey, order.clone())
         .order_by(category::Column::Id, order)
         .limit(page.fetch())
-        .all(ctx.catalog())
+        .all(ctx.catalog([Part::Categories]))
         .await?;
     Ok(page.slice(rows.into_iter().map(Arc::new).collect()))
 }
@@ -114,5 +115,7 @@ pub fn cursor(category: &category::Model) -> Cursor {
 }
 
 pub async fn count(ctx: &Context) -> Result<u64> {
-    Ok(category::Entity::find().count(ctx.catalog()).await?)
+    Ok(category::Entity::find()
+        .count(ctx.catalog([Part::Categories]))
+        .await?)
 }

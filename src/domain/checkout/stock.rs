@@ -16,6 +16,7 @@ pub(super) fn why(ctx: &Context, order: OrderId, what: &str) -> Why {
         reason: format!("{order} {what}"),
         actor: ctx.actor.key(),
         now: ctx.now(),
+        touched: ctx.touched.clone(),
     }
 }
 

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::levels::available;
+use super::levels::{available, note};
 use crate::domain::audit::record::{Deed, record};
 use crate::domain::catalog::create::MAX_ON_HAND;
 use crate::domain::catalog::validate::Checker;
@@ -51,6 +51,7 @@ pub async fn adjust(ctx: &Context, command: &AdjustInventory) -> Result<()> {
     }
     let delta = i64::from(command.delta);
     let level = change_level(&txn, command.variant_id, delta, ctx.now()).await?;
+    note(&ctx.touched, &level, -delta);
     let before = json!({"onHand": level.on_hand - delta});
     let after = json!({"onHand": level.on_hand, "reason": reason});
     let movement = inventory_movement::ActiveModel {
@@ -69,6 +70,7 @@ pub async fn adjust(ctx: &Context, command: &AdjustInventory) -> Result<()> {
         .remember(&txn, json!({"variantId": command.variant_id.to_string()}))
         .await?;
     txn.commit().await?;
+    ctx.touched.tell(&ctx.platform.answers);
     Ok(())
 }
 

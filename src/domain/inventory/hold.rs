@@ -12,7 +12,8 @@ use sea_orm::{
     QueryOrder as _, QuerySelect as _,
 };
 
-use super::levels::available;
+use super::levels::{available, note};
+use crate::domain::answers::Touched;
 use crate::entity::{inventory_level, inventory_movement};
 use crate::infra::db::MAX_BINDS;
 use crate::kernel::error::{Error, Result};
@@ -28,6 +29,8 @@ pub struct Why {
     pub reason: String,
     pub actor: String,
     pub now: DateTime<Utc>,
+    /// Where it is noted which levels it changes, to be told after the commit.
+    pub touched: Touched,
 }
 
 /// What came of trying to hold stock.
@@ -153,6 +156,20 @@ async fn change(
         let changed = update.exec_with_returning(txn).await?;
         if changed.len() != chunk.len() {
             return Err(Error::internal(anyhow::anyhow!("a locked level is gone")));
+        }
+        for level in &changed {
+            let quantity = chunk.iter().find(|(id, _)| *id == level.variant_id);
+            let quantity = quantity.map_or(0, |(_, quantity)| *quantity);
+            note(
+                &why.touched,
+                level,
+                match sign {
+                    Sign::Plus => quantity,
+                    Sign::Minus if on_hand == OnHand::Stays => -quantity,
+                    // What was promised is gone: as much can be had as before.
+                    Sign::Minus => 0,
+                },
+            );
         }
         let tracked: BTreeMap<ProductVariantId, bool> = changed
             .iter()

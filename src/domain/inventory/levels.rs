@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
+use crate::domain::answers::{Part, Touched};
 use crate::domain::context::Context;
 use crate::entity::inventory_level;
 use crate::infra::db::MAX_BINDS;
@@ -19,7 +20,7 @@ pub async fn by_variants(
     for ids in ids.chunks(MAX_BINDS) {
         let rows = inventory_level::Entity::find()
             .filter(inventory_level::Column::VariantId.is_in(ids.iter().copied()))
-            .all(ctx.fresh())
+            .all(ctx.fresh_of(Part::levels(ids)))
             .await?;
         levels.extend(rows.into_iter().map(|row| (row.variant_id, row)));
     }
@@ -34,4 +35,12 @@ pub fn available(level: &inventory_level::Model) -> Option<i64> {
 /// Whether at least one can be had.
 pub fn in_stock(level: &inventory_level::Model) -> bool {
     available(level).is_none_or(|available| available > 0)
+}
+
+/// Notes that a level has changed to this one, of which so many more could be had before. Lists go by whether any can.
+pub(super) fn note(touched: &Touched, level: &inventory_level::Model, more_before: i64) {
+    let before = available(level).map(|available| available + more_before);
+    let flips = before.is_some_and(|before| (before > 0) != in_stock(level));
+    let lists = flips.then_some(Part::Stock);
+    touched.note([Part::Level(level.variant_id.0)].into_iter().chain(lists));
 }

@@ -230,6 +230,7 @@ fn number() -> Result<String> {
 /// between: readers look by themselves now and then.
 pub async fn commit(ctx: &Context, txn: DatabaseTransaction) -> Result<()> {
     txn.commit().await?;
+    ctx.touched.tell(&ctx.platform.answers);
     ctx.platform.order_events.wake();
     Ok(())
 }

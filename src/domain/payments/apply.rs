@@ -270,6 +270,7 @@ async fn hold_again(txn: &DatabaseTransaction, ctx: &Context, order: &mut OrderI
         reason: format!("{} paid late", order.row.id),
         actor: ctx.actor.key(),
         now: ctx.now(),
+        touched: ctx.touched.clone(),
     };
     match reserve_in_txn(txn, &wanted, &why).await? {
         Held::TooFew(_) => Ok(false),

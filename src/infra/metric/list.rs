@@ -67,6 +67,12 @@ metrics! {
         "Connections that the pool may open";
     CACHE, "souk_cache_requests_total", Kind::Counter, ["cache", "result"],
         "Keys that a cache was asked for: hits and misses";
+    ANSWERS, "souk_answers_total", Kind::Counter, ["outcome"],
+        "Public queries that were answered at once by the front door, with what was kept, or had to be executed, and why their answers were not kept";
+    ANSWER_DROPS, "souk_answer_drops_total", Kind::Counter, [],
+        "Kept answers that were dropped because something in them had changed";
+    ANSWER_BYTES, "souk_answer_bytes", Kind::Gauge, [],
+        "Memory that kept answers take, roughly";
     EVENT_LAG, "souk_event_lag_seconds", Kind::Histogram(LONG), [],
         "Time from what happened to an order until this process told it to its subscriptions";
     EVENT_POSITION, "souk_event_position", Kind::Gauge, [],

@@ -277,6 +277,23 @@ pub struct CacheConfig {
     pub documents: u64,
 }
 
+impl CacheConfig {
+    /// An answer is made of rows that may be as old as they get, and then gets old itself: together they are as old as the setting
+    /// says, where nobody tells what has changed.
+    pub fn row_life(&self) -> Duration {
+        if self.answers > 0 {
+            self.time_to_live / 2
+        } else {
+            self.time_to_live
+        }
+    }
+
+    /// The same for whole answers.
+    pub fn answer_life(&self) -> Duration {
+        self.time_to_live / 2
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct LogConfig {
     pub filter: String,

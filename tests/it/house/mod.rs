@@ -32,7 +32,7 @@ const ROOMS: &[&str] = &[
     "checkout",
     "exchange",
 ];
-const SHARED: &[&str] = &["context", "event", "news", "permission"];
+const SHARED: &[&str] = &["answers", "context", "event", "news", "permission"];
 
 /// What a floor never mentions.
 const SILENT: &[(&str, &[&str])] = &[

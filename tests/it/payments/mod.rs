@@ -136,6 +136,7 @@ fn why(ctx: &Context) -> Why {
         reason: "test".to_owned(),
         actor: "system".to_owned(),
         now: ctx.now(),
+        touched: ctx.touched.clone(),
     }
 }
 

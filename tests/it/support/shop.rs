@@ -18,6 +18,7 @@ use souk::domain::catalog::insert::{NewProduct, insert_products};
 use souk::domain::catalog::shelves::insert_category;
 use souk::domain::context::{Context, Platform};
 use souk::entity::user_account;
+use souk::http::Lean;
 use souk::infra::db::Db;
 use souk::infra::gateways::Gateways;
 use souk::infra::token::Holder;
@@ -72,8 +73,13 @@ impl Shop {
 
     /// Another instance on the same database, as a second server would be, or one with other settings:
     /// a cache of its own, its own connections, a clock of its own.
+    ///
+    /// Without Redis neither tells the other what it changes. So this one keeps no answers unless it is told to.
     pub(crate) async fn beside(&self, settings: &[(&str, &str)]) -> Self {
-        Self::start(self.kind, self.url.clone(), settings).await
+        let alone = !settings.iter().any(|(name, _)| *name == "REDIS_URL");
+        let off = alone.then_some(("SOUK_ANSWER_CACHE_BYTES", "0"));
+        let settings: Vec<_> = off.into_iter().chain(settings.iter().copied()).collect();
+        Self::start(self.kind, self.url.clone(), &settings).await
     }
 
     /// The same with these gateways in place of those that the settings offer.
@@ -271,8 +277,9 @@ impl Shop {
         answer["data"].take()
     }
 
-    /// Runs an operation that must succeed; how many SQL statements it took.
+    /// Runs an operation that must succeed, and is executed; how many SQL statements it took.
     pub(crate) async fn statements(&self, caller: As, document: &str, variables: Value) -> u64 {
+        self.platform.answers.drop_all();
         let before = self.db().statements();
         self.data(caller, document, variables).await;
         self.db().statements() - before
@@ -284,6 +291,7 @@ impl Shop {
         let Self {
             app, clock, platform, ..
         } = self.beside(settings).await;
+        let lean = Arc::clone(app.lean());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
@@ -293,6 +301,7 @@ impl Shop {
             address,
             clock,
             platform,
+            lean,
             stop,
             task,
         }
@@ -305,6 +314,7 @@ impl Shop {
             .await
             .unwrap();
         txn.commit().await.unwrap();
+        self.platform.answers.drop_all();
         ids
     }
 
@@ -319,6 +329,7 @@ impl Shop {
             .await
             .unwrap();
         txn.commit().await.unwrap();
+        self.platform.answers.drop_all();
         id
     }
 
@@ -351,6 +362,7 @@ impl Shop {
         let txn = self.db().begin().await?;
         let changed = txn.execute_unprepared(sql).await?.rows_affected();
         txn.commit().await?;
+        self.platform.answers.drop_all();
         Ok(changed)
     }
 
@@ -411,6 +423,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) platform: Arc<Platform>,
+    pub(crate) lean: Arc<Lean>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }

@@ -13,6 +13,7 @@ use sea_orm::sea_query::SelectStatement;
 use sea_orm::{ConnectionTrait as _, QueryResult};
 
 use super::policy;
+use crate::domain::answers::Part;
 use crate::domain::context::Context;
 use crate::entity::product::ProductStatus;
 use crate::infra::db::MAX_BINDS;
@@ -134,7 +135,7 @@ pub async fn pages(
     let mut rows: HashMap<Option<CategoryId>, Vec<Item>> = HashMap::new();
     for shelves in together(ctx, shelves, &listing.filter) {
         if let Some(statement) = statement(ctx, shelves, listing) {
-            for row in ctx.catalog().query_all(&statement).await? {
+            for row in ctx.catalog(parts(&listing.filter)).query_all(&statement).await? {
                 let shelf: Option<CategoryId> = row.try_get_by("shelf")?;
                 rows.entry(shelf).or_default().push(item(&row, listing)?);
             }
@@ -191,12 +192,19 @@ pub async fn counts(
     };
     for shelves in together(ctx, shelves, filter) {
         let statement = sql::count(&scope, shelves, &statuses);
-        for row in ctx.catalog().query_all(&statement).await? {
+        for row in ctx.catalog(parts(filter)).query_all(&statement).await? {
             let count: i64 = row.try_get_by("count")?;
             counts.insert(row.try_get_by("shelf")?, u64::try_from(count).unwrap_or_default());
         }
     }
     Ok(counts)
+}
+
+/// What the products under a filter depend on, beside what is shown of them.
+fn parts(filter: &ProductFilter) -> impl Iterator<Item = Part> {
+    let stock = filter.in_stock.map(|_| Part::Stock);
+    let category = filter.category.as_ref().map(|_| Part::Categories);
+    [Some(Part::Lists), stock, category].into_iter().flatten()
 }
 
 /// The statement that reads the pages; None when nothing can match. Public for the test that shows its plan.

@@ -244,6 +244,8 @@ impl Run<'_> {
                 .forget_product(id, &[&slug])
                 .await;
         }
+        // New products, categories and stock as well.
+        self.context.platform.answers.much_changed();
         // Nobody else does: an import is a process of its own.
         self.context.platform.news.flush().await;
         Ok(outcome)
