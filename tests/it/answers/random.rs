@@ -302,7 +302,7 @@ both! {
             world.create(&kept, status, 1).await;
         }
         let mut runner = TestRunner::deterministic();
-        let strategy = prop::collection::vec(step(), 45);
+        let strategy = prop::collection::vec(step(), 30);
         let steps = strategy.new_tree(&mut runner).unwrap().current();
         for step in steps {
             // What is asked after the step was asked before it, too, and lies there.
