@@ -84,10 +84,11 @@ async fn used(kind: Kind) {
     let Some(shop) = Watched::open(kind, &[]).await else {
         return;
     };
-    for _ in 0..2 {
+    // The last three are one answer: executed, found, and given without a look.
+    for first in [5, 6, 6, 6] {
         shop.data(
-            "{ products(first: 5) { nodes { name variants { id } } } }",
-            json!({}),
+            "query($first: Int) { products(first: $first) { nodes { name variants { id } } } }",
+            json!({ "first": first }),
         )
         .await;
     }
@@ -126,6 +127,9 @@ async fn used(kind: Kind) {
         ),
         ("souk_orders_placed_total", 1.0),
         ("souk_payments_total{gateway=\"test\",outcome=\"captured\"}", 1.0),
+        ("souk_answers_total{outcome=\"made\"}", 2.0),
+        ("souk_answers_total{outcome=\"hit\"}", 1.0),
+        ("souk_answers_total{outcome=\"lean\"}", 1.0),
         (
             "souk_cache_requests_total{cache=\"products\",result=\"hit\"}",
             1.0,
