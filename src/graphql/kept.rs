@@ -68,7 +68,7 @@ impl Engine {
             (Some((parts, longest)), Some(finished)) => {
                 let longest = longest.min(Duration::from_secs(age.into()));
                 match making.keep(parts, finished, longest) {
-                    Some(_) => "made",
+                    Some(_) => "kept",
                     // Something that it is made of changed while it was made.
                     None => "overtaken",
                 }

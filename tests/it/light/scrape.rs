@@ -127,7 +127,7 @@ async fn used(kind: Kind) {
         ),
         ("souk_orders_placed_total", 1.0),
         ("souk_payments_total{gateway=\"test\",outcome=\"captured\"}", 1.0),
-        ("souk_answers_total{outcome=\"made\"}", 2.0),
+        ("souk_answers_total{outcome=\"kept\"}", 2.0),
         ("souk_answers_total{outcome=\"hit\"}", 1.0),
         ("souk_answers_total{outcome=\"lean\"}", 1.0),
         (

@@ -26,7 +26,12 @@ both! {
         let Some(mut redis) = RedisServer::new() else { return };
         let url = redis.url();
         // Slow enough that time restores nothing meanwhile.
-        let settings = [("SOUK_RATE_LIMIT_API", "1000/100h"), ("REDIS_URL", url.as_str())];
+        let settings = [
+            ("SOUK_RATE_LIMIT_API", "1000/100h"),
+            ("REDIS_URL", url.as_str()),
+            // The same is asked again and again, and each time it is to cost something.
+            ("SOUK_ANSWER_CACHE_BYTES", "0"),
+        ];
         let (one, other) = (shop.serve(&settings).await, shop.serve(&settings).await);
         let mut left = Vec::new();
         for server in [&one, &other, &one, &other, &one] {
