@@ -20,6 +20,8 @@ async fn shop(grown: &Grown, database: &TestDatabase) -> Shop {
     let settings = [
         ("DATABASE_REPLICA_URL", grown.address("DATABASE_REPLICA_URL")),
         ("SOUK_REPLICA_MAX_LAG", "2s"),
+        // What is kept for a second is read from neither.
+        ("SOUK_ANSWER_CACHE_BYTES", "0"),
     ];
     Shop::open(database, &settings).await
 }
