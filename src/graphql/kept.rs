@@ -21,6 +21,7 @@ const TAG_DIGITS: usize = 32;
 
 /// What a public query is answered with.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made once, and answered with at once")]
 pub enum Given {
     /// With what was kept: nothing was executed, and nothing is charged.
     Kept(Arc<KeptAnswer>),

@@ -9,7 +9,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
-use std::hash::{BuildHasher as _, Hash, Hasher as _, RandomState};
+use std::hash::{BuildHasher as _, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -65,7 +65,7 @@ impl fmt::Debug for Lean {
 }
 
 /// All of a request that a response depends on.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq)]
 struct Asked {
     /// None for POST.
     query: Option<Box<str>>,
@@ -117,9 +117,8 @@ impl Lean {
     }
 
     fn key(&self, head: &Plain<'_>, body: &[u8]) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        (head.query, head.accept, head.encoding, body).hash(&mut hasher);
-        hasher.finish()
+        self.hasher
+            .hash_one((head.query, head.accept, head.encoding, body))
     }
 
     /// The response to such a request, if it is still true.
@@ -337,6 +336,10 @@ impl Service<Request<Incoming>> for Door {
 /// A request on its way.
 pub(super) struct Answering(Stage);
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a box would be most of what a hit allocates"
+)]
 enum Stage {
     /// Its body may be here in one piece.
     Read {

@@ -58,9 +58,11 @@ impl<P, V> fmt::Debug for Kept<P, V> {
     }
 }
 
+type Entries<P, V> = Moka<Arc<str>, Arc<Kept<P, V>>>;
+
 /// Everything that is kept of one kind.
 pub struct Store<P, V> {
-    entries: Option<Moka<Arc<str>, Arc<Kept<P, V>>>>,
+    entries: Option<Entries<P, V>>,
     index: Arc<Index<P, V>>,
     /// What is being made, with a channel that closes when that is over.
     making: Mutex<HashMap<Arc<str>, watch::Receiver<()>>>,

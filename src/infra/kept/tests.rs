@@ -67,10 +67,8 @@ async fn a_change_drops_what_is_made_of_it_and_nothing_else() {
 #[tokio::test]
 async fn what_a_change_overtook_is_not_kept() {
     let pages = pages();
-    for change in [
-        (|pages: &Pages| pages.drop_parts(&["mug"])) as fn(&Pages),
-        |pages| pages.drop_all(),
-    ] {
+    let changes: [fn(&Pages); 2] = [|pages| pages.drop_parts(&["mug"]), |pages| pages.drop_all()];
+    for change in changes {
         let Asked::Make(making) = pages.ask("one").await else {
             panic!("nothing was kept");
         };
