@@ -4,17 +4,21 @@
 //! effect and the memory of it commit together or not at all, and of two requests at once the second
 //! waits at that insert until the first has committed, and then finds its result.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait as _, DatabaseBackend, DatabaseTransaction, DbErr,
+    ColumnTrait as _, Condition, ConnectionTrait as _, DatabaseBackend, DatabaseTransaction, DbErr,
+    EntityTrait as _, QueryFilter as _, QuerySelect as _,
 };
-use sea_orm::{EntityTrait as _, QueryFilter as _, QuerySelect as _};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::entity::idempotency_key;
+use crate::infra::db::many::Rows;
 use crate::infra::secret::digest;
 use crate::kernel::actor::Actor;
 use crate::kernel::error::{Error, ErrorCode, Result};
@@ -60,7 +64,7 @@ pub struct Request<'a> {
     /// Whose key it is: two people may come upon the same one.
     owner: String,
     pub operation: &'static str,
-    pub key: &'a str,
+    key: Cow<'a, str>,
     fingerprint: String,
 }
 
@@ -115,9 +119,26 @@ impl<'a> Request<'a> {
         Ok(Self {
             owner,
             operation,
-            key,
+            key: key.into(),
             fingerprint,
         })
+    }
+
+    /// The same, to be kept for longer than what it was made of.
+    pub fn into_owned(self) -> Request<'static> {
+        Request {
+            owner: self.owner,
+            operation: self.operation,
+            key: self.key.into_owned().into(),
+            fingerprint: self.fingerprint,
+        }
+    }
+
+    /// What two requests with the same key have in common, as a number: see [`Member::apart`](super::group::Member::apart).
+    pub fn number(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&self.owner, &self.key).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// Claims the key, or finds what it was used for.
@@ -126,72 +147,142 @@ impl<'a> Request<'a> {
     /// `IDEMPOTENCY_KEY_REUSED` when it was used for another input; `IDEMPOTENCY_IN_PROGRESS` when the first
     /// request with it is still running after a few seconds.
     pub async fn claim(&self, txn: &DatabaseTransaction, now: DateTime<Utc>) -> Result<Claim> {
-        if txn.get_database_backend() == DatabaseBackend::Postgres {
-            txn.execute_unprepared(WAIT).await?;
-        }
-        self.forget_expired(txn, now).await?;
-        let row = idempotency_key::ActiveModel {
-            actor: Set(self.owner.clone()),
-            key: Set(self.key.to_owned()),
-            operation: Set(self.operation.to_owned()),
-            fingerprint: Set(self.fingerprint.clone()),
-            result: Set(Value::Null),
-            created_at: Set(now),
-        };
-        let inserted = idempotency_key::Entity::insert(row)
-            .on_conflict(OnConflict::new().do_nothing().to_owned())
-            .exec_without_returning(txn)
-            .await
-            .map_err(in_progress)?;
-        if txn.get_database_backend() == DatabaseBackend::Postgres {
-            txn.execute_unprepared(WAIT_NO_LONGER).await?;
-        }
-        if inserted == 1 {
-            Ok(Claim::New)
-        } else {
-            self.find(txn).await.map(Claim::Done)
-        }
+        let claimed = claim_all(txn, &[(self, Value::Null)], now).await?;
+        claimed.into_iter().next().unwrap_or_else(|| Err(vanished()))
     }
 
-    /// This actor's old row under the same key, which may be used again.
-    async fn forget_expired(&self, txn: &DatabaseTransaction, now: DateTime<Utc>) -> Result<()> {
-        idempotency_key::Entity::delete_many()
-            .filter(idempotency_key::Column::Actor.eq(self.owner.clone()))
-            .filter(idempotency_key::Column::Key.eq(self.key))
-            .filter(idempotency_key::Column::CreatedAt.lt(now - REMEMBERED_FOR))
-            .exec(txn)
-            .await
-            .map_err(in_progress)?;
-        Ok(())
+    fn is_of(&self, row: &idempotency_key::Model) -> bool {
+        (&row.actor, row.key.as_str()) == (&self.owner, self.key.as_ref())
     }
 
-    async fn find(&self, txn: &DatabaseTransaction) -> Result<Value> {
-        let row = idempotency_key::Entity::find_by_id((self.owner.clone(), self.key.to_owned()))
-            .one(txn)
-            .await?;
-        match row {
-            Some(row) if row.fingerprint == self.fingerprint => Ok(row.result),
-            Some(_) => Err(Error::refused(
-                ErrorCode::IdempotencyKeyReused,
-                "idempotencyKey",
-                "was used for another request: take a new key for each new request",
-            )),
-            None => Err(Error::internal(anyhow::anyhow!(
-                "an idempotency key vanished under its lock"
-            ))),
-        }
+    fn condition(&self) -> Condition {
+        Condition::all()
+            .add(idempotency_key::Column::Actor.eq(self.owner.clone()))
+            .add(idempotency_key::Column::Key.eq(self.key.as_ref()))
     }
 
     /// Keeps the result for those who ask again.
     pub async fn remember(&self, txn: &DatabaseTransaction, result: Value) -> Result<()> {
         idempotency_key::Entity::update_many()
             .col_expr(idempotency_key::Column::Result, result.into())
-            .filter(idempotency_key::Column::Actor.eq(self.owner.clone()))
-            .filter(idempotency_key::Column::Key.eq(self.key))
+            .filter(self.condition())
             .exec(txn)
             .await?;
         Ok(())
     }
+}
+
+/// Claims the keys of several requests by one statement, or finds what they were used for. No two of them have the same key.
+///
+/// Each comes with its result, which is kept at once where it is known before; whoever does not do what it says after all must
+/// [`forget`] the claim. A single request waits for another one with its key for some seconds; of several the transaction says how
+/// long ([`wait_briefly`](super::db::lock::wait_briefly)).
+///
+/// # Errors
+/// For each by itself as of [`Request::claim`].
+pub async fn claim_all(
+    txn: &DatabaseTransaction,
+    claims: &[(&Request<'_>, Value)],
+    now: DateTime<Utc>,
+) -> Result<Vec<Result<Claim>>> {
+    let waits = claims.len() == 1 && txn.get_database_backend() == DatabaseBackend::Postgres;
+    if waits {
+        txn.execute_unprepared(WAIT).await?;
+    }
+    let claimed = insert(txn, claims, now).await;
+    let claimed = if claims.len() == 1 {
+        claimed.map_err(in_progress)?
+    } else {
+        claimed?
+    };
+    if waits {
+        txn.execute_unprepared(WAIT_NO_LONGER).await?;
+    }
+    let is_new = |request: &Request<'_>| claimed.contains(&(request.owner.clone(), request.key.to_string()));
+    let others = claims.iter().filter(|(request, _)| !is_new(request));
+    let others = others.fold(Condition::any(), |any, (request, _)| any.add(request.condition()));
+    let rows = if others.is_empty() {
+        Vec::new()
+    } else {
+        idempotency_key::Entity::find().filter(others).all(txn).await?
+    };
+    let found = claims.iter().map(|(request, _)| {
+        if is_new(request) {
+            return Ok(Claim::New);
+        }
+        match rows.iter().find(|row| request.is_of(row)) {
+            Some(row) if row.fingerprint == request.fingerprint => Ok(Claim::Done(row.result.clone())),
+            Some(_) => Err(Error::refused(
+                ErrorCode::IdempotencyKeyReused,
+                "idempotencyKey",
+                "was used for another request: take a new key for each new request",
+            )),
+            None => Err(vanished()),
+        }
+    });
+    Ok(found.collect())
+}
+
+/// The keys that were free, or need not be remembered any more. In their order, so that two transactions with the same keys never
+/// wait for each other in a circle.
+async fn insert(
+    txn: &DatabaseTransaction,
+    claims: &[(&Request<'_>, Value)],
+    now: DateTime<Utc>,
+) -> Result<HashSet<(String, String)>, DbErr> {
+    let mut claims: Vec<_> = claims.iter().collect();
+    claims.sort_unstable_by_key(|(request, _)| (&request.owner, &request.key));
+    let mut rows = Rows::new([
+        ("actor", "text"),
+        ("key", "text"),
+        ("operation", "text"),
+        ("fingerprint", "text"),
+        ("result", "jsonb"),
+        ("created_at", "timestamptz"),
+    ]);
+    for (request, result) in claims {
+        rows.push([
+            request.owner.clone().into(),
+            request.key.to_string().into(),
+            request.operation.into(),
+            request.fingerprint.clone().into(),
+            result.clone().into(),
+            now.into(),
+        ]);
+    }
+    let claimed = rows
+        .query(txn, Some((now - REMEMBERED_FOR).into()), |source, old| {
+            format!(
+                r#"INSERT INTO "idempotency_key" ("actor", "key", "operation", "fingerprint", "result", "created_at")
+                SELECT * FROM {source} WHERE true ON CONFLICT ("actor", "key") DO UPDATE SET "operation" = excluded."operation",
+                "fingerprint" = excluded."fingerprint", "result" = excluded."result", "created_at" = excluded."created_at"
+                WHERE "idempotency_key"."created_at" < {old} RETURNING "actor", "key""#
+            )
+        })
+        .await?;
+    let claimed = claimed
+        .iter()
+        .map(|row| Ok((row.try_get("", "actor")?, row.try_get("", "key")?)));
+    claimed.collect()
+}
+
+/// Takes back claims of this transaction, whose requests were not carried out.
+pub async fn forget(txn: &DatabaseTransaction, requests: &[&Request<'_>]) -> Result<()> {
+    if requests.is_empty() {
+        return Ok(());
+    }
+    let these = requests
+        .iter()
+        .fold(Condition::any(), |any, request| any.add(request.condition()));
+    idempotency_key::Entity::delete_many()
+        .filter(these)
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
+fn vanished() -> Error {
+    Error::internal(anyhow::anyhow!("an idempotency key vanished under its lock"))
 }
 
 /// PostgreSQL gave up waiting for the row of the first request.

@@ -1,14 +1,15 @@
 //! Booking: what became of an order or a payment, compared with what it was.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{DatabaseTransaction, EntityTrait as _, IntoActiveModel as _};
+use sea_orm::DatabaseTransaction;
 
-use super::balance::{of_order, of_refund};
+use super::balance::{Balances, of_order, of_orders, of_refund};
 use crate::entity::ledger_transfer::{self, Account, LedgerKind};
 use crate::entity::payment;
 use crate::entity::shop_order::{self, OrderStatus};
+use crate::infra::db::many;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::id::{LedgerBookingId, LedgerTransferId, RefundId};
+use crate::kernel::id::{LedgerBookingId, LedgerTransferId, OrderId, RefundId};
 
 /// Money of a payment that went back, or that came again when it is negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,21 +18,34 @@ pub struct Returned {
     pub amount: i64,
 }
 
-/// Books what became of an order whose status was `before`; None for one that is new.
+/// An order as it is now, and what its status was; None for one that is new.
+#[derive(Clone, Copy, Debug)]
+pub struct Became<'a> {
+    pub order: &'a shop_order::Model,
+    pub before: Option<OrderStatus>,
+    pub now: DateTime<Utc>,
+}
+
+/// Books what became of orders, in as many statements as for one.
 ///
 /// # Errors
-/// It has been booked before, or the database does not answer.
-pub async fn order(
-    txn: &DatabaseTransaction,
-    order: &shop_order::Model,
-    before: Option<OrderStatus>,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    match (before.is_some_and(stands), stands(order.status)) {
-        (false, true) => sale(txn, order, now).await,
-        (true, false) => sale_undone(txn, order, now).await,
-        (false, false) | (true, true) => Ok(()),
+/// One has been booked before, or the database does not answer.
+pub async fn orders(txn: &DatabaseTransaction, became: &[Became<'_>]) -> Result<()> {
+    let of = |from: bool, to: bool| {
+        became
+            .iter()
+            .filter(move |one| (one.before.is_some_and(stands), stands(one.order.status)) == (from, to))
+    };
+    let mut bookings: Vec<Booking<'_>> = of(false, true).map(sale).collect();
+    let undone: Vec<OrderId> = of(true, false).map(|one| one.order.id).collect();
+    if !undone.is_empty() {
+        let balances = of_orders(txn, &undone).await?;
+        bookings.extend(of(true, false).map(|one| {
+            let nothing = Balances::new();
+            sale_undone(one, balances.get(&one.order.id).unwrap_or(&nothing))
+        }));
     }
+    write(txn, bookings).await
 }
 
 /// Whether the buyer owes what the order costs.
@@ -42,8 +56,9 @@ pub(super) fn stands(status: OrderStatus) -> bool {
     }
 }
 
-async fn sale(txn: &DatabaseTransaction, order: &shop_order::Model, now: DateTime<Utc>) -> Result<()> {
-    let mut booking = Booking::new(LedgerKind::Sale, order, now);
+fn sale<'a>(became: &Became<'a>) -> Booking<'a> {
+    let order = became.order;
+    let mut booking = Booking::new(LedgerKind::Sale, order, became.now);
     for (account, amount) in [
         (Account::Revenue, order.subtotal - order.discount_total),
         (Account::Shipping, order.shipping_total),
@@ -51,14 +66,13 @@ async fn sale(txn: &DatabaseTransaction, order: &shop_order::Model, now: DateTim
     ] {
         booking.transfer(Account::Receivable, account, amount);
     }
-    booking.write(txn).await
+    booking
 }
 
 /// Whatever the sale left on accounts goes back to where it came from, and so does what was given back for it: nothing
 /// was sold, and what the buyer has paid is his.
-async fn sale_undone(txn: &DatabaseTransaction, order: &shop_order::Model, now: DateTime<Utc>) -> Result<()> {
-    let balances = of_order(txn, order.id).await?;
-    let mut booking = Booking::new(LedgerKind::SaleUndone, order, now);
+fn sale_undone<'a>(became: &Became<'a>, balances: &Balances) -> Booking<'a> {
+    let mut booking = Booking::new(LedgerKind::SaleUndone, became.order, became.now);
     for account in [
         Account::Revenue,
         Account::Shipping,
@@ -68,7 +82,7 @@ async fn sale_undone(txn: &DatabaseTransaction, order: &shop_order::Model, now: 
         let left = balances.get(&account).copied().unwrap_or_default();
         booking.transfer(Account::Receivable, account, left);
     }
-    booking.write(txn).await
+    booking
 }
 
 /// Books what became of a payment. `order` is as it is now, and booked already.
@@ -217,9 +231,10 @@ impl<'a> Booking<'a> {
     }
 
     async fn write(self, txn: &DatabaseTransaction) -> Result<()> {
-        if self.transfers.is_empty() {
-            return Ok(());
-        }
+        write(txn, vec![self]).await
+    }
+
+    fn rows(self) -> impl Iterator<Item = ledger_transfer::Model> {
         let booking = LedgerBookingId::new();
         let payment = self.payment.map(|row| row.id);
         let subject = match (self.refund, payment) {
@@ -227,27 +242,30 @@ impl<'a> Booking<'a> {
             (None, Some(payment)) => payment.0,
             (None, None) => self.order.id.0,
         };
-        let rows = self.transfers.into_iter().map(|(debit, credit, amount)| {
-            let row = ledger_transfer::Model {
-                id: LedgerTransferId::new(),
-                booking,
-                kind: self.kind,
-                debit,
-                credit,
-                currency: self.currency.clone(),
-                amount,
-                order_id: self.order.id,
-                payment_id: payment,
-                refund_id: self.refund,
-                subject,
-                day: self.now.date_naive(),
-                booked_at: self.now,
-            };
-            row.into_active_model()
-        });
-        ledger_transfer::Entity::insert_many(rows)
-            .exec_without_returning(txn)
-            .await?;
-        Ok(())
+        let (order_id, now) = (self.order.id, self.now);
+        let (kind, refund_id, currency) = (self.kind, self.refund, self.currency);
+        let row = move |(debit, credit, amount)| ledger_transfer::Model {
+            id: LedgerTransferId::new(),
+            booking,
+            kind,
+            debit,
+            credit,
+            currency: currency.clone(),
+            amount,
+            order_id,
+            payment_id: payment,
+            refund_id,
+            subject,
+            day: now.date_naive(),
+            booked_at: now,
+        };
+        self.transfers.into_iter().map(row)
     }
+}
+
+/// Writes all of them by one statement.
+async fn write(txn: &DatabaseTransaction, bookings: Vec<Booking<'_>>) -> Result<()> {
+    let rows: Vec<ledger_transfer::Model> = bookings.into_iter().flat_map(Booking::rows).collect();
+    many::insert::<ledger_transfer::Entity>(txn, &rows, "").await?;
+    Ok(())
 }

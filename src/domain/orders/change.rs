@@ -3,19 +3,21 @@
 //! Whoever locks several things locks them in this order, so that nobody waits in a circle: cart, order, payments,
 //! stock (by the variants' ids).
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _, OnConflict};
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, IntoActiveModel,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
 };
 
 use super::state::{self, Standing};
 use crate::domain::context::Context;
-use crate::domain::ledger::book;
+use crate::domain::ledger::book::{self, Became};
 use crate::entity::order_event::OrderEventType;
 use crate::entity::shop_order::{OrderStatus, PaymentProgress};
 use crate::entity::{order_event, order_line, shop_order};
+use crate::infra::db::many;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::id::{OrderEventId, OrderId};
 
@@ -132,84 +134,86 @@ impl OrderInHand {
     }
 
     /// Stores all changes and events, and books what they are worth. The order as it is now.
-    pub async fn save(mut self, txn: &DatabaseTransaction) -> Result<shop_order::Model> {
-        let before = self.stored.as_ref().map(|(row, _)| row.status);
-        match self.stored.take() {
-            None => self.insert(txn).await?,
-            Some((row, lines)) => self.update(txn, &row, &lines).await?,
-        }
-        if !self.events.is_empty() {
-            let rows = self.events.into_iter().map(IntoActiveModel::into_active_model);
-            order_event::Entity::insert_many(rows)
-                .exec_without_returning(txn)
-                .await?;
-        }
-        book::order(txn, &self.row, before, self.now).await?;
-        Ok(self.row)
-    }
-
-    async fn insert(&mut self, txn: &DatabaseTransaction) -> Result<()> {
-        for _ in 0..NUMBERS_TRIED {
-            self.row.number = number()?;
-            let taken = OnConflict::column(shop_order::Column::Number)
-                .do_nothing()
-                .to_owned();
-            let inserted = shop_order::Entity::insert(self.row.clone().into_active_model())
-                .on_conflict(taken)
-                .exec_without_returning(txn)
-                .await?;
-            if inserted == 1 {
-                let lines = self.lines.iter().cloned().map(IntoActiveModel::into_active_model);
-                order_line::Entity::insert_many(lines)
-                    .exec_without_returning(txn)
-                    .await?;
-                return Ok(());
-            }
-        }
-        Err(Error::internal(anyhow::anyhow!("no free order number was found")))
-    }
-
-    async fn update(
-        &mut self,
-        txn: &DatabaseTransaction,
-        stored_row: &shop_order::Model,
-        stored_lines: &[order_line::Model],
-    ) -> Result<()> {
-        let changed: Vec<_> = self
-            .lines
-            .iter()
-            .zip(stored_lines)
-            .filter(|(line, stored)| line != stored)
-            .map(|(line, _)| line)
-            .collect();
-        if !changed.is_empty() {
-            update_quantities(txn, &changed).await?;
-        }
-        if self.row != *stored_row {
-            self.row.updated_at = self.now;
-            let row = self.row.clone().into_active_model().reset_all();
-            shop_order::Entity::update(row).exec(txn).await?;
-        }
-        Ok(())
+    pub async fn save(self, txn: &DatabaseTransaction) -> Result<shop_order::Model> {
+        let saved = save_many(txn, vec![self]).await?;
+        let saved = saved.into_iter().next();
+        saved.ok_or_else(|| Error::internal(anyhow::anyhow!("an order was saved and is gone")))
     }
 }
 
-/// By one statement, however many lines there are. The rest of a line is as it was ordered, for good.
-async fn update_quantities(txn: &DatabaseTransaction, lines: &[&order_line::Model]) -> Result<()> {
+/// Stores all changes and events of several orders, and books what they are worth, in as many statements as for one. The orders
+/// as they are now.
+pub async fn save_many(
+    txn: &DatabaseTransaction,
+    mut orders: Vec<OrderInHand>,
+) -> Result<Vec<shop_order::Model>> {
+    insert(txn, &mut orders).await?;
+    update(txn, &mut orders).await?;
+    let events: Vec<order_event::Model> = orders
+        .iter_mut()
+        .flat_map(|order| std::mem::take(&mut order.events))
+        .collect();
+    many::insert::<order_event::Entity>(txn, &events, "").await?;
+    let became: Vec<Became<'_>> = orders
+        .iter()
+        .map(|order| Became {
+            order: &order.row,
+            before: order.stored.as_ref().map(|(row, _)| row.status),
+            now: order.now,
+        })
+        .collect();
+    book::orders(txn, &became).await?;
+    Ok(orders.into_iter().map(|order| order.row).collect())
+}
+
+/// Those that are new, with their lines.
+async fn insert(txn: &DatabaseTransaction, orders: &mut [OrderInHand]) -> Result<()> {
+    let mut left: Vec<&mut OrderInHand> = orders.iter_mut().filter(|order| order.stored.is_none()).collect();
+    let lines: Vec<order_line::Model> = left
+        .iter()
+        .flat_map(|order| order.lines.iter().cloned())
+        .collect();
+    for _ in 0..NUMBERS_TRIED {
+        if left.is_empty() {
+            many::insert::<order_line::Entity>(txn, &lines, "").await?;
+            return Ok(());
+        }
+        for order in &mut left {
+            order.row.number = number()?;
+        }
+        let rows: Vec<shop_order::Model> = left.iter().map(|order| order.row.clone()).collect();
+        // Whose number is taken is not inserted, and tried again with another one.
+        let conflict = "ON CONFLICT (number) DO NOTHING RETURNING id";
+        let inserted = many::insert::<shop_order::Entity>(txn, &rows, conflict).await?;
+        let inserted = inserted.iter().map(|row| row.try_get::<OrderId>("", "id"));
+        let inserted: HashSet<OrderId> = inserted.collect::<Result<_, _>>()?;
+        left.retain(|order| !inserted.contains(&order.row.id));
+    }
+    Err(Error::internal(anyhow::anyhow!("no free order number was found")))
+}
+
+/// Those that were there, as far as they have changed. The rest of a line is as it was ordered, for good.
+async fn update(txn: &DatabaseTransaction, orders: &mut [OrderInHand]) -> Result<()> {
     use order_line::Column::{DeliveredQuantity, FulfilledQuantity, Held, Id};
-    let of_each = |quantity: fn(&order_line::Model) -> i32| -> Expr {
-        let cases = lines.iter().fold(CaseStatement::new(), |cases, line| {
-            cases.case(Expr::col(Id).eq(line.id), Expr::val(quantity(line)))
-        });
-        cases.into()
-    };
-    order_line::Entity::update_many()
-        .col_expr(FulfilledQuantity, of_each(|line| line.fulfilled_quantity))
-        .col_expr(DeliveredQuantity, of_each(|line| line.delivered_quantity))
-        .col_expr(Held, of_each(|line| line.held))
-        .filter(Id.is_in(lines.iter().map(|line| line.id)))
-        .exec(txn)
-        .await?;
+    let lines: Vec<order_line::Model> = orders
+        .iter()
+        .filter_map(|order| Some((&order.lines, &order.stored.as_ref()?.1)))
+        .flat_map(|(lines, stored)| lines.iter().zip(stored))
+        .filter(|(line, stored)| line != stored)
+        .map(|(line, _)| line.clone())
+        .collect();
+    let quantities = [FulfilledQuantity, DeliveredQuantity, Held];
+    many::update::<order_line::Entity>(txn, Id, &quantities, &lines).await?;
+    let mut changed: Vec<(shop_order::Model, &shop_order::Model)> = Vec::new();
+    for order in orders.iter_mut() {
+        if let Some((stored, _)) = order.stored.as_ref().filter(|(stored, _)| *stored != order.row) {
+            order.row.updated_at = order.now;
+            changed.push((order.row.clone(), stored));
+        }
+    }
+    let columns = many::differing(changed.iter().map(|(row, stored)| (row, *stored)));
+    let rows: Vec<shop_order::Model> = changed.iter().map(|(row, _)| row.clone()).collect();
+    many::update::<shop_order::Entity>(txn, shop_order::Column::Id, &columns, &rows).await?;
     Ok(())
 }
 

@@ -17,3 +17,12 @@ pub async fn exclusive(txn: &DatabaseTransaction, name: &str) -> Result<(), DbEr
         _ => Ok(()),
     }
 }
+
+/// What is done together waits but shortly for what somebody else has locked: whoever is in his way is found by carrying each
+/// out alone, and waits alone.
+pub async fn wait_briefly(txn: &DatabaseTransaction) -> Result<(), DbErr> {
+    if txn.get_database_backend() == DatabaseBackend::Postgres {
+        txn.execute_unprepared("SET LOCAL lock_timeout = '500ms'").await?;
+    }
+    Ok(())
+}

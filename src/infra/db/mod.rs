@@ -4,6 +4,7 @@ mod connect;
 pub mod keyset;
 mod listen;
 pub mod lock;
+pub mod many;
 mod replica;
 pub mod schema;
 mod stopwatch;

@@ -91,6 +91,10 @@ metrics! {
         "Payments that came to be captured, failed and so on";
     ORDERS, "souk_orders_placed_total", Kind::Counter, [],
         "Orders that were placed";
+    GROUPS, "souk_group_members", Kind::Histogram(KEYS), ["kind"],
+        "Requests that were carried out together in one transaction";
+    GROUP_ALONE_AGAIN, "souk_group_alone_again_total", Kind::Counter, ["kind"],
+        "Requests that were carried out again alone, because their group could not be";
     REDIS_UP, "souk_redis_up", Kind::Gauge, [],
         "1 when Redis answers, 0 when it does not; nothing where none is configured";
     REPLICA_UP, "souk_replica_up", Kind::Gauge, [],

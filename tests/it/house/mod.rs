@@ -61,8 +61,8 @@ const SILENT: &[(&str, &[&str])] = &[
 /// Who may start something that runs on its own: only who also waits for its end.
 const SPAWNERS: &[&str] = &["http", "worker", "app", "cli"];
 
-/// A mutation runs to its end when its client hangs up; the database, which closes last, waits for it.
-const MAY_SPAWN: &[&str] = &["src/graphql/engine.rs"];
+/// A mutation runs to its end when its client hangs up, and a group when all of them do; the database, which closes last, waits for both.
+const MAY_SPAWN: &[&str] = &["src/graphql/engine.rs", "src/infra/group.rs"];
 
 const LONGEST_FILE: usize = 500;
 const LONGEST_MAIN: usize = 40;
