@@ -10,11 +10,13 @@ use url::Url;
 use super::accounts::revocation::Revocations;
 use super::answers::{Answers, Part, Recorder, Touched};
 use super::catalog::cache::CatalogCache;
+use super::checkout::place::Placing;
 use super::news::NewsBus;
 use super::orders::feed::Feed;
 use super::permission::Permission;
 use crate::infra::db::{Db, Reader, Standing};
 use crate::infra::gateways::Gateways;
+use crate::infra::group::Group;
 use crate::infra::instances::Instances;
 use crate::infra::password::Passwords;
 use crate::infra::rate_limit::Rates;
@@ -43,6 +45,8 @@ pub struct Platform {
     pub catalog_cache: CatalogCache,
     pub answers: Arc<Answers>,
     pub order_events: Feed,
+    /// Where those meet who place orders.
+    pub placing: Group<Placing>,
     pub gateways: Gateways,
     pub rates: Rates,
     /// What instances share beside the database, where there is any.
@@ -64,6 +68,7 @@ impl Platform {
         let redis = redis.map(|redis| Redis::new(redis, db.clone())).transpose()?;
         let news = NewsBus::new(redis.as_ref());
         let answers = Arc::new(Answers::new(&config.cache, news.clone()));
+        let placing = Group::new(config.orders.group, db.groups_at_once(), config.limits.deadline);
         let rates = Rates::of_config(&config.rates, &clock, redis.as_ref());
         Ok(Self {
             db,
@@ -79,6 +84,7 @@ impl Platform {
             catalog_cache: CatalogCache::new(&config.cache, news.clone(), Arc::clone(&answers)),
             answers,
             order_events: Feed::new(news.clone()),
+            placing,
             gateways,
             instances: Instances::new(redis.is_some()),
             rates,

@@ -215,11 +215,11 @@ async fn cost(shop: &Shop, caller: As, query: &str, variables: &Value) -> u64 {
 
 /// What the mutations of an order cost, and reading all of it.
 const ORDER_LEDGER: [(&str, u64); 7] = [
-    ("orderPlace", 17),
-    ("paymentCreate", 30),
-    ("fulfillmentCreate", 16),
+    ("orderPlace", 15),
+    ("paymentCreate", 29),
+    ("fulfillmentCreate", 15),
     ("fulfillmentDeliver", 10),
-    ("refundCreate", 34),
+    ("refundCreate", 33),
     ("order", 10),
     ("orderCancel", 34),
 ];

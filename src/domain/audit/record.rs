@@ -2,11 +2,12 @@
 
 use std::fmt::Display;
 
-use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait as _};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait as _, IntoActiveModel as _};
 use serde_json::Value;
 
 use crate::domain::context::Context;
 use crate::entity::audit_record;
+use crate::infra::db::many;
 use crate::kernel::actor::Actor;
 use crate::kernel::error::Result;
 use crate::kernel::id::AuditRecordId;
@@ -67,6 +68,16 @@ pub async fn record<C: ConnectionTrait>(connection: &C, ctx: &Context, deed: Dee
     record_as(connection, ctx, &ctx.actor, deed).await
 }
 
+/// Records deeds of several callers, by one statement.
+pub async fn record_many(txn: &DatabaseTransaction, deeds: Vec<(&Context, Deed)>) -> Result<()> {
+    let rows: Vec<audit_record::Model> = deeds
+        .into_iter()
+        .map(|(ctx, deed)| row(ctx, &ctx.actor, deed))
+        .collect();
+    many::insert::<audit_record::Entity>(txn, &rows, "").await?;
+    Ok(())
+}
+
 /// The same in the name of somebody else than the token says: of whoever has just signed in.
 pub async fn record_as<C: ConnectionTrait>(
     connection: &C,
@@ -74,27 +85,30 @@ pub async fn record_as<C: ConnectionTrait>(
     actor: &Actor,
     deed: Deed,
 ) -> Result<()> {
+    audit_record::Entity::insert(row(ctx, actor, deed).into_active_model())
+        .exec_without_returning(connection)
+        .await?;
+    Ok(())
+}
+
+fn row(ctx: &Context, actor: &Actor, deed: Deed) -> audit_record::Model {
     let (role, session) = match actor {
         Actor::User { role, session, .. } => (Some((*role).into()), Some(session.to_string())),
         Actor::Anonymous | Actor::System => (None, None),
     };
-    let row = audit_record::ActiveModel {
-        id: Set(AuditRecordId::new()),
-        occurred_at: Set(ctx.now()),
-        actor: Set(actor.key()),
-        role: Set(role),
-        session: Set(session),
-        ip_address: Set(ctx.origin.address.map(|address| address.to_string())),
-        user_agent: Set(ctx.origin.user_agent.clone()),
-        action: Set(deed.action.to_owned()),
-        subject: Set(deed.subject),
-        before: Set(deed.before),
-        after: Set(deed.after),
-    };
-    audit_record::Entity::insert(row)
-        .exec_without_returning(connection)
-        .await?;
-    Ok(())
+    audit_record::Model {
+        id: AuditRecordId::new(),
+        occurred_at: ctx.now(),
+        actor: actor.key(),
+        role,
+        session,
+        ip_address: ctx.origin.address.map(|address| address.to_string()),
+        user_agent: ctx.origin.user_agent.clone(),
+        action: deed.action.to_owned(),
+        subject: deed.subject,
+        before: deed.before,
+        after: deed.after,
+    }
 }
 
 #[cfg(test)]

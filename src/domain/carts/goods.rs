@@ -13,6 +13,7 @@ use crate::domain::inventory::levels;
 use crate::entity::product::{self, ProductStatus};
 use crate::entity::{inventory_level, product_variant};
 use crate::infra::db::MAX_BINDS;
+use crate::infra::db::many::among;
 use crate::kernel::error::Result;
 use crate::kernel::id::{ProductId, ProductVariantId};
 
@@ -38,14 +39,23 @@ pub async fn by_variants(
     read(ctx.db().fresh(), ids).await
 }
 
+/// The goods of lines, as a transaction sees them.
+pub async fn in_txn(
+    txn: &DatabaseTransaction,
+    ids: &[ProductVariantId],
+) -> Result<HashMap<ProductVariantId, Goods>> {
+    read(txn, ids).await
+}
+
 async fn read<C: ConnectionTrait>(
     connection: &C,
     ids: &[ProductVariantId],
 ) -> Result<HashMap<ProductVariantId, Goods>> {
+    let backend = connection.get_database_backend();
     let mut variants = Vec::with_capacity(ids.len());
     for ids in ids.chunks(MAX_BINDS) {
         let rows = product_variant::Entity::find()
-            .filter(product_variant::Column::Id.is_in(ids.iter().copied()))
+            .filter(among(backend, product_variant::Column::Id, ids.iter().copied())?)
             .all(connection)
             .await?;
         variants.extend(rows);
@@ -56,7 +66,7 @@ async fn read<C: ConnectionTrait>(
     let mut products = HashMap::with_capacity(ids.len());
     for ids in ids.chunks(MAX_BINDS) {
         let rows = product::Entity::find()
-            .filter(product::Column::Id.is_in(ids.iter().copied()))
+            .filter(among(backend, product::Column::Id, ids.iter().copied())?)
             .all(connection)
             .await?;
         products.extend(rows.into_iter().map(|row| (row.id, Arc::new(row))));

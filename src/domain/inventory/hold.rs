@@ -3,12 +3,11 @@
 //! Levels are locked in the order of the variants' ids, whatever order a cart has them in, so that two carts with the same
 //! variants never wait for each other in a circle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
+    ConnectionTrait as _, DatabaseTransaction, DbErr, EntityTrait as _, FromQueryResult as _, QueryFilter as _,
     QueryOrder as _, QuerySelect as _,
 };
 
@@ -16,6 +15,7 @@ use super::levels::{available, note};
 use crate::domain::answers::Touched;
 use crate::entity::{inventory_level, inventory_movement};
 use crate::infra::db::MAX_BINDS;
+use crate::infra::db::many::{self, Rows, among};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::id::{InventoryMovementId, ProductVariantId};
 
@@ -44,54 +44,91 @@ pub enum Held {
 
 /// Holds stock for an order: all of it or none.
 pub async fn reserve_in_txn(txn: &DatabaseTransaction, wanted: &Quantities, why: &Why) -> Result<Held> {
-    let levels = lock(txn, wanted).await?;
-    let mut held = Quantities::new();
-    let mut too_few = Quantities::new();
+    let held = reserve_many_in_txn(txn, &[(wanted.clone(), why.clone())]).await?;
+    let held = held.into_iter().next();
+    held.ok_or_else(|| Error::internal(anyhow::anyhow!("stock was asked for and not answered")))
+}
+
+/// Holds stock for several orders, for each all of it or none: whoever comes first gets it. The levels of all are locked and
+/// changed once, in as many statements as for one.
+pub async fn reserve_many_in_txn(
+    txn: &DatabaseTransaction,
+    wishes: &[(Quantities, Why)],
+) -> Result<Vec<Held>> {
+    let all = wishes.iter().flat_map(|(wanted, _)| wanted.keys().copied());
+    let levels = lock(txn, all.collect()).await?;
+    let mut left: BTreeMap<ProductVariantId, Option<i64>> = levels
+        .iter()
+        .map(|(variant, level)| (*variant, available(level)))
+        .collect();
+    let outcomes: Vec<Held> = wishes.iter().map(|(wanted, _)| take(&mut left, wanted)).collect();
+    let held = outcomes
+        .iter()
+        .zip(wishes)
+        .filter_map(|(held, (_, why))| match held {
+            Held::All(held) => Some((held, why)),
+            Held::TooFew(_) => None,
+        });
+    change(txn, &held.collect::<Vec<_>>(), Sign::Plus, OnHand::Stays).await?;
+    Ok(outcomes)
+}
+
+/// Takes what is wanted of what is left: all of it or none.
+fn take(left: &mut BTreeMap<ProductVariantId, Option<i64>>, wanted: &Quantities) -> Held {
+    let (mut held, mut too_few) = (Quantities::new(), Quantities::new());
     for (variant, quantity) in wanted {
-        // A variant without a level is gone: there is none of it.
-        let Some(level) = levels.get(variant) else {
-            too_few.insert(*variant, 0);
-            continue;
-        };
-        match available(level) {
-            Some(available) if available < *quantity => {
-                too_few.insert(*variant, available);
+        match left.get(variant) {
+            // A variant without a level is gone: there is none of it.
+            None => {
+                too_few.insert(*variant, 0);
             }
-            Some(_) => {
+            Some(Some(available)) if available < quantity => {
+                too_few.insert(*variant, *available);
+            }
+            Some(Some(_)) => {
                 held.insert(*variant, *quantity);
             }
-            None => {}
+            Some(None) => {}
         }
     }
     if !too_few.is_empty() {
-        return Ok(Held::TooFew(too_few));
+        return Held::TooFew(too_few);
     }
-    change(txn, &held, Sign::Plus, OnHand::Stays, why).await?;
-    Ok(Held::All(held))
+    for (variant, quantity) in &held {
+        if let Some(Some(available)) = left.get_mut(variant) {
+            *available -= quantity;
+        }
+    }
+    Held::All(held)
 }
 
 /// Gives back what an order held.
 pub async fn release_in_txn(txn: &DatabaseTransaction, held: &Quantities, why: &Why) -> Result<()> {
-    lock(txn, held).await?;
-    change(txn, held, Sign::Minus, OnHand::Stays, why).await
+    lock(txn, held.keys().copied().collect()).await?;
+    change(txn, &[(held, why)], Sign::Minus, OnHand::Stays).await
 }
 
 /// Takes what an order held out of the shop.
 pub async fn ship_in_txn(txn: &DatabaseTransaction, held: &Quantities, why: &Why) -> Result<()> {
-    lock(txn, held).await?;
-    change(txn, held, Sign::Minus, OnHand::Goes, why).await
+    lock(txn, held.keys().copied().collect()).await?;
+    change(txn, &[(held, why)], Sign::Minus, OnHand::Goes).await
 }
 
 /// The levels, locked in the order of their ids.
 async fn lock(
     txn: &DatabaseTransaction,
-    quantities: &Quantities,
+    variants: BTreeSet<ProductVariantId>,
 ) -> Result<BTreeMap<ProductVariantId, inventory_level::Model>> {
-    let ids: Vec<ProductVariantId> = quantities.keys().copied().collect();
+    let variants: Vec<ProductVariantId> = variants.into_iter().collect();
     let mut levels = BTreeMap::new();
-    for ids in ids.chunks(MAX_BINDS) {
+    for variants in variants.chunks(MAX_BINDS) {
+        let these = among(
+            txn.get_database_backend(),
+            inventory_level::Column::VariantId,
+            variants.iter().copied(),
+        )?;
         let rows = inventory_level::Entity::find()
-            .filter(inventory_level::Column::VariantId.is_in(ids.iter().copied()))
+            .filter(these)
             .order_by_asc(inventory_level::Column::VariantId)
             .lock_exclusive()
             .all(txn)
@@ -113,86 +150,95 @@ enum OnHand {
     Goes,
 }
 
-/// How many variants one statement changes: an order has 250 lines at most.
-const CHUNK: usize = 1_000;
-
-/// Changes locked levels by one statement, and writes a movement for each.
+/// Changes locked levels by one statement, and writes a movement for each order and variant. All changes of what orders hold come
+/// through here.
 async fn change(
+    txn: &DatabaseTransaction,
+    moves: &[(&Quantities, &Why)],
+    sign: Sign,
+    on_hand: OnHand,
+) -> Result<()> {
+    let moves = || {
+        moves.iter().flat_map(|(quantities, why)| {
+            let moved = quantities.iter().filter(|(_, quantity)| **quantity != 0);
+            moved.map(|(variant, quantity)| (*variant, *quantity, *why))
+        })
+    };
+    let mut in_all = Quantities::new();
+    for (variant, quantity, _) in moves() {
+        *in_all.entry(variant).or_default() += quantity;
+    }
+    let Some(now) = moves().map(|(_, _, why)| why.now).max() else {
+        return Ok(());
+    };
+    let levels = change_levels(txn, &in_all, sign, on_hand, now).await?;
+    for (variant, _, why) in moves() {
+        if let (Some(level), Some(moved)) = (levels.get(&variant), in_all.get(&variant)) {
+            let more_before = match sign {
+                Sign::Plus => *moved,
+                Sign::Minus if on_hand == OnHand::Stays => -moved,
+                // What was promised is gone: as much can be had as before.
+                Sign::Minus => 0,
+            };
+            note(&why.touched, level, more_before);
+        }
+    }
+    let movement = |(variant, quantity, why): (ProductVariantId, i64, &Why)| {
+        let goes = on_hand == OnHand::Goes && levels.get(&variant).is_some_and(|level| level.tracked);
+        inventory_movement::Model {
+            id: InventoryMovementId::new(),
+            variant_id: variant,
+            on_hand_delta: if goes { -quantity } else { 0 },
+            reserved_delta: match sign {
+                Sign::Plus => quantity,
+                Sign::Minus => -quantity,
+            },
+            reason: why.reason.clone(),
+            actor: why.actor.clone(),
+            occurred_at: why.now,
+        }
+    };
+    let movements: Vec<_> = moves().map(movement).collect();
+    many::insert::<inventory_movement::Entity>(txn, &movements, "").await?;
+    Ok(())
+}
+
+/// The levels as they are now.
+async fn change_levels(
     txn: &DatabaseTransaction,
     quantities: &Quantities,
     sign: Sign,
     on_hand: OnHand,
-    why: &Why,
-) -> Result<()> {
-    use inventory_level::Column::{OnHand as OnHandColumn, Reserved, Tracked, UpdatedAt, VariantId};
-    let quantities: Vec<(ProductVariantId, i64)> = quantities
-        .iter()
-        .filter(|(_, quantity)| **quantity != 0)
-        .map(|(id, quantity)| (*id, *quantity))
-        .collect();
-    for chunk in quantities.chunks(CHUNK) {
-        let delta = |sign: i64| -> Expr {
-            let cases = chunk.iter().fold(CaseStatement::new(), |cases, (id, quantity)| {
-                cases.case(Expr::col(VariantId).eq(*id), Expr::val(sign * quantity))
-            });
-            cases.finally(Expr::val(0_i64)).into()
-        };
-        let reserved = match sign {
-            Sign::Plus => delta(1),
-            Sign::Minus => delta(-1),
-        };
-        let mut update = inventory_level::Entity::update_many()
-            .col_expr(Reserved, Expr::col(Reserved).add(reserved))
-            .col_expr(UpdatedAt, Expr::val(why.now))
-            .filter(VariantId.is_in(chunk.iter().map(|(id, _)| *id)));
-        if on_hand == OnHand::Goes {
-            // What is no longer counted has no number to take from.
-            let counted: Expr = CaseStatement::new()
-                .case(Expr::col(Tracked).eq(true), delta(-1))
-                .finally(Expr::val(0_i64))
-                .into();
-            update = update.col_expr(OnHandColumn, Expr::col(OnHandColumn).add(counted));
-        }
-        let changed = update.exec_with_returning(txn).await?;
-        if changed.len() != chunk.len() {
-            return Err(Error::internal(anyhow::anyhow!("a locked level is gone")));
-        }
-        for level in &changed {
-            let quantity = chunk.iter().find(|(id, _)| *id == level.variant_id);
-            let quantity = quantity.map_or(0, |(_, quantity)| *quantity);
-            note(
-                &why.touched,
-                level,
-                match sign {
-                    Sign::Plus => quantity,
-                    Sign::Minus if on_hand == OnHand::Stays => -quantity,
-                    // What was promised is gone: as much can be had as before.
-                    Sign::Minus => 0,
-                },
-            );
-        }
-        let tracked: BTreeMap<ProductVariantId, bool> = changed
-            .iter()
-            .map(|level| (level.variant_id, level.tracked))
-            .collect();
-        let rows = chunk.iter().map(|(variant, quantity)| {
-            let goes = on_hand == OnHand::Goes && tracked.get(variant).copied().unwrap_or(false);
-            inventory_movement::ActiveModel {
-                id: Set(InventoryMovementId::new()),
-                variant_id: Set(*variant),
-                on_hand_delta: Set(if goes { -quantity } else { 0 }),
-                reserved_delta: Set(match sign {
-                    Sign::Plus => *quantity,
-                    Sign::Minus => -quantity,
-                }),
-                reason: Set(why.reason.clone()),
-                actor: Set(why.actor.clone()),
-                occurred_at: Set(why.now),
-            }
-        });
-        inventory_movement::Entity::insert_many(rows)
-            .exec_without_returning(txn)
-            .await?;
+    now: DateTime<Utc>,
+) -> Result<HashMap<ProductVariantId, inventory_level::Model>> {
+    let mut rows = Rows::new([("variant_id", "uuid"), ("quantity", "bigint")]);
+    for (variant, quantity) in quantities {
+        rows.push([(*variant).into(), (*quantity).into()]);
     }
-    Ok(())
+    let sign = match sign {
+        Sign::Plus => '+',
+        Sign::Minus => '-',
+    };
+    // What is no longer counted has no number to take from.
+    let goes = match on_hand {
+        OnHand::Stays => "",
+        OnHand::Goes => r#""on_hand" = "on_hand" - CASE WHEN "tracked" THEN v."quantity" ELSE 0 END, "#,
+    };
+    let changed = rows
+        .query(txn, Some(now.into()), |source, now| {
+            format!(
+                r#"UPDATE "inventory_level" SET {goes}"reserved" = "reserved" {sign} v."quantity", "updated_at" = {now}
+                FROM {source} WHERE "inventory_level"."variant_id" = v."variant_id"
+                RETURNING "inventory_level".*"#
+            )
+        })
+        .await?;
+    if changed.len() != quantities.len() {
+        return Err(Error::internal(anyhow::anyhow!("a locked level is gone")));
+    }
+    let levels = changed.iter().map(|row| {
+        let level = inventory_level::Model::from_query_result(row, "")?;
+        Ok((level.variant_id, level))
+    });
+    Ok(levels.collect::<Result<_, DbErr>>()?)
 }

@@ -233,8 +233,23 @@ fn number() -> Result<String> {
 /// Commits what was done to orders, and wakes those who wait for events. Only a hint is lost when the process dies in
 /// between: readers look by themselves now and then.
 pub async fn commit(ctx: &Context, txn: DatabaseTransaction) -> Result<()> {
-    txn.commit().await?;
-    ctx.touched.tell(&ctx.platform.answers);
-    ctx.platform.order_events.wake();
-    Ok(())
+    commit_all([ctx], txn).await
+}
+
+/// The same for what several have done together.
+pub async fn commit_all<'a>(
+    members: impl IntoIterator<Item = &'a Context>,
+    txn: DatabaseTransaction,
+) -> Result<()> {
+    let committed = txn.commit().await;
+    let mut woken = false;
+    for ctx in members {
+        // Also when nobody knows what has become of it: an answer too many is made afresh.
+        ctx.touched.tell(&ctx.platform.answers);
+        if committed.is_ok() && !woken {
+            ctx.platform.order_events.wake();
+            woken = true;
+        }
+    }
+    Ok(committed?)
 }

@@ -77,8 +77,18 @@ impl Rows {
     /// `UNNEST(…)` or `VALUES …`.
     fn bound(&self, backend: DatabaseBackend) -> Result<(String, Vec<Value>), DbErr> {
         if backend != DatabaseBackend::Postgres {
-            let row = format!("({})", vec!["?"; self.columns.len()].join(", "));
-            let rows = vec![row; self.rows.len()].join(", ");
+            // Numbered, since another value may be named before them.
+            let mut number = 0;
+            let mut place = |_: &Value| {
+                number += 1;
+                format!("?{number}")
+            };
+            let mut row = |row: &Vec<Value>| {
+                let places: Vec<String> = row.iter().map(&mut place).collect();
+                format!("({})", places.join(", "))
+            };
+            let rows: Vec<String> = self.rows.iter().map(&mut row).collect();
+            let rows = rows.join(", ");
             let values = self.rows.iter().flatten().cloned().collect();
             return Ok((format!("VALUES {rows}"), values));
         }
@@ -116,14 +126,15 @@ impl Rows {
         statement: impl Fn(&str, &str) -> String,
     ) -> Result<Vec<QueryResult>, DbErr> {
         let backend = txn.get_database_backend();
-        let place = if backend == DatabaseBackend::Postgres {
-            format!("${}", self.columns.len() + 1)
-        } else {
-            "?".to_owned()
-        };
         let mut found = Vec::new();
         for piece in self.pieces(backend).iter().filter(|piece| !piece.is_empty()) {
             let (source, mut values) = piece.source(backend)?;
+            let sign = if backend == DatabaseBackend::Postgres {
+                '$'
+            } else {
+                '?'
+            };
+            let place = format!("{sign}{}", values.len() + 1);
             values.extend(more.clone());
             let statement = Statement::from_sql_and_values(backend, statement(&source, &place), values);
             found.extend(txn.query_all_raw(statement).await?);
@@ -330,7 +341,7 @@ mod tests {
         let (sqlite, values) = rows.source(DatabaseBackend::Sqlite).unwrap();
         assert_eq!(
             sqlite,
-            r#"(SELECT column1 AS "id", column2 AS "name" FROM (VALUES (?, ?), (?, ?), (?, ?))) AS v"#
+            r#"(SELECT column1 AS "id", column2 AS "name" FROM (VALUES (?1, ?2), (?3, ?4), (?5, ?6))) AS v"#
         );
         assert_eq!(values.len(), 6);
     }

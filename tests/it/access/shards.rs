@@ -102,7 +102,7 @@ fn has_a_key(statement: &str, group: &BTreeSet<&str>) -> bool {
     statement.starts_with("INSERT INTO")
         || group.iter().any(|table| {
             keys.iter().any(|key| {
-                [" = $", " IN ($", " IN (SELECT"]
+                [" = $", " IN ($", " IN (SELECT", " = ANY($", " = v."]
                     .iter()
                     .any(|how| statement.contains(&format!("{table}.{key}{how}")))
             })

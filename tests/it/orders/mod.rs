@@ -10,6 +10,7 @@ mod processes;
 mod races;
 mod random;
 mod replay;
+mod together;
 mod walkthrough;
 
 use serde_json::{Value, json};

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _};
 use sea_orm::{
     ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _,
 };
 
 use crate::entity::order_event::{self, Column};
+use crate::infra::db::many::Rows;
 use crate::infra::db::{Db, lock};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::id::{OrderEventId, OrderId};
@@ -75,19 +75,18 @@ fn in_order(by_time: Vec<New>) -> Vec<OrderEventId> {
 }
 
 async fn store(txn: &DatabaseTransaction, last: i64, events: &[OrderEventId]) -> Result<()> {
-    let places = (last + 1..).zip(events);
-    let place: Expr = places
-        .fold(CaseStatement::new(), |cases, (place, id)| {
-            cases.case(Expr::col(Column::Id).eq(*id), Expr::val(place))
-        })
-        .into();
-    let changed = order_event::Entity::update_many()
-        .col_expr(Column::Position, place)
-        .filter(Column::Id.is_in(events.iter().copied()))
-        .exec(txn)
-        .await?
-        .rows_affected;
-    if usize::try_from(changed).ok() == Some(events.len()) {
+    let mut rows = Rows::new([("id", "uuid"), ("position", "bigint")]);
+    for (place, id) in (last + 1..).zip(events) {
+        rows.push([(*id).into(), place.into()]);
+    }
+    let statement = |source: &str, _: &str| {
+        format!(
+            r#"UPDATE "order_event" SET "position" = v."position" FROM {source} WHERE "order_event"."id" = v."id"
+            RETURNING "order_event"."id""#
+        )
+    };
+    let changed = rows.query(txn, None, statement).await?.len();
+    if changed == events.len() {
         Ok(())
     } else {
         Err(Error::internal(anyhow::anyhow!(
