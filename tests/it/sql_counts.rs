@@ -216,12 +216,12 @@ async fn cost(shop: &Shop, caller: As, query: &str, variables: &Value) -> u64 {
 /// What the mutations of an order cost, and reading all of it.
 const ORDER_LEDGER: [(&str, u64); 7] = [
     ("orderPlace", 15),
-    ("paymentCreate", 29),
+    ("paymentCreate", 12),
     ("fulfillmentCreate", 15),
     ("fulfillmentDeliver", 10),
-    ("refundCreate", 33),
+    ("refundCreate", 32),
     ("order", 10),
-    ("orderCancel", 34),
+    ("orderCancel", 33),
 ];
 
 /// Of two orders for one of each of these variants: one is sent, the other cancelled.

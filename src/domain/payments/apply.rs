@@ -222,6 +222,7 @@ async fn moved(
 async fn arrived(txn: &DatabaseTransaction, ctx: &Context, case: &mut Case) -> Result<()> {
     // A promise that is being given back, by whoever ended the order or by staff, is nothing to build on.
     if case.payment()?.status == PaymentStatus::Authorized
+        && !case.payments.is_begun(case.id)
         && is_pending(txn, case.id, OperationKind::Void).await?
     {
         return Ok(());

@@ -12,7 +12,7 @@ use sea_orm::{
 use tracing::{Instrument as _, Span};
 
 use super::apply::{apply, end_review};
-use super::hand::{Case, Journey, money, transaction_of};
+use super::hand::{Case, Journey, money, transaction, transaction_of};
 use super::look::look;
 use super::operation::{Ended, end, key, pending, take};
 use super::returned::{apply_refund, awaited};
@@ -22,12 +22,13 @@ use crate::entity::order_event::OrderEventType;
 use crate::entity::payment::{self, PaymentGatewayName, PaymentStatus};
 use crate::entity::payment_operation::{self, OperationKind, OperationStatus};
 use crate::entity::refund::{self, RefundStatus};
+use crate::entity::shop_order;
 use crate::infra::gateways::{
     Fault, PaymentGateway, Reason, Refund, Return, ReturnStage, Stage, State, Transaction, growing,
 };
 use crate::infra::telemetry::trace;
 use crate::kernel::error::{Error, Result};
-use crate::kernel::id::{PaymentId, RefundId};
+use crate::kernel::id::{OrderId, PaymentId, RefundId};
 
 /// How long a gateway may take. Well within the lease, or somebody else would begin meanwhile.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -59,6 +60,21 @@ pub(super) async fn carry_out_now(ctx: &Context, operation: payment_operation::M
     let id = operation.payment_id;
     logged(id, carry_out(ctx, &operation).await);
     drive(ctx, &[id]).await;
+}
+
+/// The same of a payment that has just been begun, and so is at hand.
+pub(super) async fn carry_out_begun(
+    ctx: &Context,
+    operation: &payment_operation::Model,
+    row: &payment::Model,
+    order: &shop_order::Model,
+) {
+    let asked = async {
+        let transaction = transaction(ctx, row, order)?;
+        ask_and_conclude(ctx, operation, row, &transaction).await
+    };
+    logged(row.id, asked.await);
+    drive(ctx, &[row.id]).await;
 }
 
 /// Does what is due about all payments: what is to be done, and how those stand that are under way. About how many.
@@ -140,12 +156,22 @@ async fn carry_out(ctx: &Context, operation: &payment_operation::Model) -> Resul
         .one(ctx.db().fresh())
         .await?;
     let row = row.ok_or_else(|| Error::internal(anyhow::anyhow!("an operation without its payment")))?;
+    let transaction = transaction_of(ctx, &row).await?;
+    ask_and_conclude(ctx, operation, &row, &transaction).await
+}
+
+async fn ask_and_conclude(
+    ctx: &Context,
+    operation: &payment_operation::Model,
+    row: &payment::Model,
+    transaction: &Transaction,
+) -> Result<()> {
     let asked_at = ctx.now();
     let told = match ctx.platform.gateways.get(row.gateway) {
-        Some(gateway) => ask(ctx, gateway, operation, &row).await?,
+        Some(gateway) => ask(ctx, gateway, operation, (row, transaction)).await?,
         None => Err(Fault::Unknown("this gateway is not offered any more".to_owned())),
     };
-    conclude(ctx, operation, asked_at, told).await
+    conclude(ctx, operation, row.order_id, (asked_at, told)).await
 }
 
 /// Asks within reason.
@@ -163,9 +189,8 @@ async fn ask(
     ctx: &Context,
     gateway: &dyn PaymentGateway,
     operation: &payment_operation::Model,
-    row: &payment::Model,
+    (row, transaction): (&payment::Model, &Transaction),
 ) -> Result<Result<Told, Fault>> {
-    let transaction = transaction_of(ctx, row).await?;
     let key = key(operation);
     let some = money(row, operation.amount.unwrap_or(row.amount))?;
     let stopped = async || -> Result<bool> {
@@ -197,14 +222,15 @@ async fn ask(
     Ok(match operation.kind {
         OperationKind::Create => {
             let asked_before = operation.attempts > 1;
-            let made = make(gateway, &key, &transaction, (asked_before, stopped().await?));
+            let stopped = asked_before && stopped().await?;
+            let made = make(gateway, &key, transaction, (asked_before, stopped));
             patiently(made).await.map(Told::State)
         }
         OperationKind::Void if may_be_released => {
-            patiently(gateway.void(&key, &transaction)).await.map(Told::State)
+            patiently(gateway.void(&key, transaction)).await.map(Told::State)
         }
         OperationKind::Capture if is_late_transfer => {
-            let captured = gateway.capture(&key, &transaction, some);
+            let captured = gateway.capture(&key, transaction, some);
             patiently(captured).await.map(Told::State)
         }
         OperationKind::Complete | OperationKind::Capture | OperationKind::Void if !takes_nothing_yet => {
@@ -213,14 +239,14 @@ async fn ask(
         // Whoever ended the order meanwhile wants no money for it.
         OperationKind::Complete if stopped().await? => Ok(Told::Unwanted),
         OperationKind::Complete => {
-            let completed = gateway.complete(&key, &transaction);
+            let completed = gateway.complete(&key, transaction);
             patiently(completed).await.map(Told::State)
         }
         OperationKind::Capture => {
-            let captured = gateway.capture(&key, &transaction, some);
+            let captured = gateway.capture(&key, transaction, some);
             patiently(captured).await.map(Told::State)
         }
-        OperationKind::Void => patiently(gateway.void(&key, &transaction)).await.map(Told::State),
+        OperationKind::Void => patiently(gateway.void(&key, transaction)).await.map(Told::State),
         OperationKind::Refund => {
             let refund = find_refund(ctx.db().fresh(), operation).await?;
             if refund.status != RefundStatus::Pending {
@@ -228,11 +254,11 @@ async fn ask(
             }
             let asked = told_of(row, &refund)?;
             let told = match asked.reference {
-                Some(_) => patiently(gateway.retrieve_refund(&transaction, &asked)).await,
+                Some(_) => patiently(gateway.retrieve_refund(transaction, &asked)).await,
                 None if operation.attempts > 1 => {
-                    patiently(gateway.refund_again(&key, &transaction, &asked)).await
+                    patiently(gateway.refund_again(&key, transaction, &asked)).await
                 }
-                None => patiently(gateway.refund(&key, &transaction, &asked)).await,
+                None => patiently(gateway.refund(&key, transaction, &asked)).await,
             };
             told.map(|told| Told::Return(refund.id, told))
         }
@@ -281,11 +307,11 @@ async fn make(
 async fn conclude(
     ctx: &Context,
     operation: &payment_operation::Model,
-    asked_at: DateTime<Utc>,
-    told: Result<Told, Fault>,
+    order: OrderId,
+    (asked_at, told): (DateTime<Utc>, Result<Told, Fault>),
 ) -> Result<()> {
     let txn = ctx.db().begin().await?;
-    let found = Case::open(&txn, ctx, operation.payment_id).await?;
+    let found = Case::open_of(&txn, ctx, order, operation.payment_id).await?;
     let mut case = found.ok_or_else(|| Error::internal(anyhow::anyhow!("a payment is gone")))?;
     let later = |error| {
         let tries = u32::try_from(operation.attempts - 1).unwrap_or(0);
@@ -355,7 +381,7 @@ async fn may_have_completed(txn: &DatabaseTransaction, given_up: &payment_operat
 /// Applies what a gateway says of a refund by itself, and ends what has waited for it.
 pub(super) async fn conclude_refund(
     ctx: &Context,
-    payment: PaymentId,
+    payment: &payment::Model,
     id: RefundId,
     told: Return,
 ) -> Result<()> {
@@ -364,10 +390,11 @@ pub(super) async fn conclude_refund(
         .one(ctx.db().fresh())
         .await?;
     if let Some(operation) = operation.filter(|operation| operation.status == OperationStatus::Pending) {
-        return conclude(ctx, &operation, ctx.now(), Ok(Told::Return(id, told))).await;
+        let told = (ctx.now(), Ok(Told::Return(id, told)));
+        return conclude(ctx, &operation, payment.order_id, told).await;
     }
     let txn = ctx.db().begin().await?;
-    let Some(mut case) = Case::open(&txn, ctx, payment).await? else {
+    let Some(mut case) = Case::open_of(&txn, ctx, payment.order_id, payment.id).await? else {
         return Ok(());
     };
     apply_refund(&txn, ctx, &mut case, id, &told).await?;
@@ -376,7 +403,7 @@ pub(super) async fn conclude_refund(
 }
 
 /// Whether an operation is over, by how its payment stands now; None when it is not.
-fn verdict(kind: OperationKind, row: &payment::Model) -> Option<Ended> {
+pub(super) fn verdict(kind: OperationKind, row: &payment::Model) -> Option<Ended> {
     let (promised, taken) = match row.status {
         PaymentStatus::RequiresAction | PaymentStatus::Processing | PaymentStatus::Authorized => {
             (true, false)

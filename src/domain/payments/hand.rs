@@ -25,7 +25,10 @@ pub const RETURN: &str = "/payments/return";
 #[derive(Debug)]
 pub(super) struct Payments {
     rows: Vec<payment::Model>,
+    /// As the database has them, or as it is to be begun.
     stored: Vec<payment::Model>,
+    /// The one that the database has not yet.
+    begun: Option<PaymentId>,
     /// What of which went back, or came again.
     returned: Vec<(PaymentId, Returned)>,
 }
@@ -43,8 +46,21 @@ impl Payments {
         Ok(Self {
             stored: rows.clone(),
             rows,
+            begun: None,
             returned: Vec::new(),
         })
+    }
+
+    /// Adds one that is to be begun.
+    pub(super) fn begin(&mut self, row: payment::Model) {
+        self.begun = Some(row.id);
+        self.stored.push(row.clone());
+        self.rows.push(row);
+    }
+
+    /// Whether nobody can know of a payment yet, and so nothing else be under way about it.
+    pub(super) fn is_begun(&self, id: PaymentId) -> bool {
+        self.begun == Some(id)
     }
 
     pub(super) fn all(&self) -> &[payment::Model] {
@@ -90,26 +106,31 @@ impl Payments {
 
     /// Stores what has changed, and books it. `order` has been stored before.
     async fn save(
-        self,
+        &mut self,
         txn: &DatabaseTransaction,
         order: &shop_order::Model,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        for (mut row, stored) in self.rows.into_iter().zip(self.stored) {
-            if row != stored {
-                row.updated_at = now;
-                let of_this = self.returned.iter().filter(|(id, _)| *id == row.id);
-                let returned: Vec<Returned> = of_this.map(|(_, returned)| *returned).collect();
-                book::payment(txn, order, &stored, &row, &returned, now).await?;
-                let came_to = row.status;
-                let row = row.into_active_model().reset_all();
-                payment::Entity::update(row).exec(txn).await?;
-                if came_to != stored.status {
-                    // Counted although it is not committed yet: of the few that are not, most are saved anew.
-                    PAYMENTS
-                        .counter([gateway_word(stored.gateway), outcome_word(came_to)])
-                        .increment(1);
-                }
+        for (row, stored) in self.rows.iter_mut().zip(&self.stored) {
+            let begun = self.begun == Some(row.id);
+            if row == stored && !begun {
+                continue;
+            }
+            row.updated_at = now;
+            let saved = row.clone().into_active_model();
+            if begun {
+                payment::Entity::insert(saved).exec_without_returning(txn).await?;
+            } else {
+                payment::Entity::update(saved.reset_all()).exec(txn).await?;
+            }
+            let of_this = self.returned.iter().filter(|(id, _)| *id == row.id);
+            let returned: Vec<Returned> = of_this.map(|(_, returned)| *returned).collect();
+            book::payment(txn, order, stored, row, &returned, now).await?;
+            if row.status != stored.status {
+                // Counted although it is not committed yet: of the few that are not, most are saved anew.
+                PAYMENTS
+                    .counter([gateway_word(stored.gateway), outcome_word(row.status)])
+                    .increment(1);
             }
         }
         Ok(())
@@ -165,10 +186,20 @@ impl Case {
         let Some(row) = payment::Entity::find_by_id(id).one(txn).await? else {
             return Ok(None);
         };
-        let Some(order) = OrderInHand::lock(txn, ctx, row.order_id).await? else {
+        Self::open_of(txn, ctx, row.order_id, id).await
+    }
+
+    /// The same by who knows of which order it is.
+    pub(super) async fn open_of(
+        txn: &DatabaseTransaction,
+        ctx: &Context,
+        order: OrderId,
+        id: PaymentId,
+    ) -> Result<Option<Self>> {
+        let Some(order) = OrderInHand::lock(txn, ctx, order).await? else {
             return Ok(None);
         };
-        let payments = Payments::lock(txn, row.order_id).await?;
+        let payments = Payments::lock(txn, order.row.id).await?;
         Ok(Some(Self { order, payments, id }))
     }
 
@@ -176,9 +207,15 @@ impl Case {
         self.payments.get(self.id)
     }
 
-    pub(super) async fn save(self, txn: &DatabaseTransaction, now: DateTime<Utc>) -> Result<()> {
+    /// Stores all changes. The payment and the order as they are now.
+    pub(super) async fn save(
+        mut self,
+        txn: &DatabaseTransaction,
+        now: DateTime<Utc>,
+    ) -> Result<(payment::Model, shop_order::Model)> {
         let order = self.order.save(txn).await?;
-        self.payments.save(txn, &order, now).await
+        self.payments.save(txn, &order, now).await?;
+        Ok((self.payments.get(self.id)?.clone(), order))
     }
 }
 

@@ -292,7 +292,7 @@ async fn refund_told(
     let asked = told_of(payment, &refund)?;
     match patiently(gateway.confirm_refund(&transaction, &asked, body)).await {
         Ok(told) => {
-            conclude_refund(ctx, payment.id, refund.id, told).await?;
+            conclude_refund(ctx, payment, refund.id, told).await?;
             drive(ctx, &[payment.id]).await;
             Ok(Outcome::Applied(payment.id))
         }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, IntoActiveModel as _,
+    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, IntoActiveModel,
     QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
@@ -25,6 +25,16 @@ pub(super) struct Task {
 }
 
 impl Task {
+    /// The making of a payment, which is the first thing to be done about it and done once.
+    pub(super) fn create(payment: PaymentId) -> Self {
+        Self {
+            payment,
+            kind: OperationKind::Create,
+            amount: None,
+            refund: None,
+        }
+    }
+
     pub(super) fn void(payment: PaymentId) -> Self {
         Self {
             payment,
@@ -60,14 +70,21 @@ pub(super) async fn write(
         .one(txn)
         .await?
         .flatten();
+    let row = draft(task, first, last.unwrap_or(0) + 1, now);
+    insert(txn, std::slice::from_ref(&row)).await?;
+    Ok(row)
+}
+
+/// An operation that is still to be done, and to be written down.
+pub(super) fn draft(task: Task, first: First, seq: i32, now: DateTime<Utc>) -> payment_operation::Model {
     let (attempts, attempt_at) = match first {
         First::Writer => (1, now + LEASE),
         First::Anybody => (0, now),
     };
-    let row = payment_operation::Model {
+    payment_operation::Model {
         payment_id: task.payment,
         kind: task.kind,
-        seq: last.unwrap_or(0) + 1,
+        seq,
         status: OperationStatus::Pending,
         amount: task.amount,
         refund_id: task.refund,
@@ -75,11 +92,18 @@ pub(super) async fn write(
         attempt_at: Some(attempt_at),
         error: None,
         created_at: now,
-    };
-    payment_operation::Entity::insert(row.clone().into_active_model())
-        .exec_without_returning(txn)
-        .await?;
-    Ok(row)
+    }
+}
+
+/// Writes drafts down, by one statement. Their payments' orders must be locked.
+pub(super) async fn insert(txn: &DatabaseTransaction, rows: &[payment_operation::Model]) -> Result<()> {
+    if !rows.is_empty() {
+        let rows = rows.iter().cloned().map(IntoActiveModel::into_active_model);
+        payment_operation::Entity::insert_many(rows)
+            .exec_without_returning(txn)
+            .await?;
+    }
+    Ok(())
 }
 
 /// The key that a gateway is asked by: the same each time.
@@ -220,6 +244,21 @@ impl Ended {
             Self::Later(..) | Self::Unsent(..) => false,
         }
     }
+
+    /// How an operation stands then, when to try it again, and what went wrong.
+    fn stands(self) -> (OperationStatus, Option<DateTime<Utc>>, Option<String>) {
+        match self {
+            Self::Succeeded => (OperationStatus::Succeeded, None, None),
+            Self::Failed(error) => (OperationStatus::Failed, None, Some(error)),
+            Self::Later(at, error) => (OperationStatus::Pending, Some(at), error),
+            Self::Unsent(at, error) => (OperationStatus::Pending, Some(at), Some(error)),
+        }
+    }
+
+    /// The same of a draft.
+    pub(super) fn note(self, draft: &mut payment_operation::Model) {
+        (draft.status, draft.attempt_at, draft.error) = self.stands();
+    }
 }
 
 /// Writes down what came of an operation, unless that is known already.
@@ -233,12 +272,7 @@ pub(super) async fn end(
         hurry(txn, operation.payment_id, now).await?;
     }
     let uncounted = i32::from(matches!(ended, Ended::Unsent(..)));
-    let (status, attempt_at, error) = match ended {
-        Ended::Succeeded => (OperationStatus::Succeeded, None, None),
-        Ended::Failed(error) => (OperationStatus::Failed, None, Some(error)),
-        Ended::Later(at, error) => (OperationStatus::Pending, Some(at), error),
-        Ended::Unsent(at, error) => (OperationStatus::Pending, Some(at), Some(error)),
-    };
+    let (status, attempt_at, error) = ended.stands();
     payment_operation::Entity::update_many()
         .col_expr(Column::Status, status.into())
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).sub(uncounted))

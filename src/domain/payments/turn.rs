@@ -42,6 +42,14 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// After how long there is one again, where there is none.
+    pub(super) fn missing(&self) -> Option<Duration> {
+        match self {
+            Self::None { retry_after } => Some(*retry_after),
+            Self::Unlimited | Self::Taken(_) => None,
+        }
+    }
+
     /// The payment has been begun.
     pub(super) fn used(self) {
         match self {

@@ -42,8 +42,8 @@ async fn created(
     input: PaymentCreateInput,
     guest_token: Option<String>,
 ) -> Result<Done<Payment>> {
-    let (id, refusal) = create(ctx, &input.into_domain(guest_token)?).await?;
-    Ok((payment(ctx, id).await?, refusal))
+    let ((row, order), refusal) = create(ctx, &input.into_domain(guest_token)?).await?;
+    Ok((Payment::new(row, order), refusal))
 }
 
 async fn captured(ctx: &DomainContext, input: PaymentCaptureInput) -> Result<Done<Payment>> {

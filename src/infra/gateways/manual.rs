@@ -18,6 +18,15 @@ fn state(transaction: &Transaction, stage: Stage) -> State {
     State::new(transaction.money, stage)
 }
 
+/// As it stands once it is made: the one is awaited, the other promised.
+fn made(transaction: &Transaction) -> State {
+    let stage = match transaction.flow {
+        PaymentFlow::Charge => Stage::Processing,
+        PaymentFlow::Authorize => Stage::Authorized,
+    };
+    state(transaction, stage)
+}
+
 #[async_trait]
 impl PaymentGateway for Manual {
     fn display_name(&self) -> &'static str {
@@ -47,11 +56,11 @@ impl PaymentGateway for Manual {
     }
 
     async fn create(&self, _: &str, transaction: &Transaction) -> Result<State, Fault> {
-        let stage = match transaction.flow {
-            PaymentFlow::Charge => Stage::Processing,
-            PaymentFlow::Authorize => Stage::Authorized,
-        };
-        Ok(state(transaction, stage))
+        Ok(made(transaction))
+    }
+
+    fn known_at_once(&self, transaction: &Transaction) -> Option<State> {
+        Some(made(transaction))
     }
 
     /// There is nobody to ask: what we know is all that there is.

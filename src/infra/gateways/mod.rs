@@ -79,6 +79,13 @@ pub trait PaymentGateway: Send + Sync + fmt::Debug {
 
     async fn create(&self, key: &str, transaction: &Transaction) -> Result<State, Fault>;
 
+    /// What [`Self::create`] would answer, by a gateway that asks nobody: it knows the answer by itself, and nothing outside
+    /// of the shop's database has happened when it was given. So there is nothing to find out after a crash, and the answer may
+    /// be written down together with the question. None: it has to be asked.
+    fn known_at_once(&self, _: &Transaction) -> Option<State> {
+        None
+    }
+
     /// None when the gateway has never heard of it.
     async fn retrieve(&self, transaction: &Transaction) -> Result<Option<State>, Fault>;
 

@@ -89,10 +89,14 @@ impl PaymentGateway for Test {
     }
 
     async fn create(&self, _: &str, transaction: &Transaction) -> Result<State, Fault> {
-        if transaction.test_outcome == Some(TestOutcome::TimeoutThenSucceed) {
-            return Err(Fault::Unknown("the gateway did not answer in time".to_owned()));
-        }
-        Ok(state(transaction, self.stage(transaction)))
+        let lost = || Fault::Unknown("the gateway did not answer in time".to_owned());
+        self.known_at_once(transaction).ok_or_else(lost)
+    }
+
+    /// All but the answer that is lost.
+    fn known_at_once(&self, transaction: &Transaction) -> Option<State> {
+        let lost = transaction.test_outcome == Some(TestOutcome::TimeoutThenSucceed);
+        (!lost).then(|| state(transaction, self.stage(transaction)))
     }
 
     async fn retrieve(&self, transaction: &Transaction) -> Result<Option<State>, Fault> {
