@@ -13,6 +13,7 @@ use super::catalog::cache::CatalogCache;
 use super::checkout::place::Placing;
 use super::news::NewsBus;
 use super::orders::feed::Feed;
+use super::payments::begin::Begin;
 use super::permission::Permission;
 use crate::infra::db::{Db, Reader, Standing};
 use crate::infra::gateways::Gateways;
@@ -48,6 +49,8 @@ pub struct Platform {
     /// Where those meet who place orders.
     pub placing: Group<Placing>,
     pub gateways: Gateways,
+    /// Payments that are begun together.
+    pub payments: Group<Begin>,
     pub rates: Rates,
     /// What instances share beside the database, where there is any.
     pub redis: Option<Redis>,
@@ -70,6 +73,7 @@ impl Platform {
         let answers = Arc::new(Answers::new(&config.cache, news.clone()));
         let placing = Group::new(config.orders.group, db.groups_at_once(), config.limits.deadline);
         let rates = Rates::of_config(&config.rates, &clock, redis.as_ref());
+        let payments = Group::new(config.orders.group, db.groups_at_once(), config.limits.deadline);
         Ok(Self {
             db,
             clock,
@@ -86,6 +90,7 @@ impl Platform {
             order_events: Feed::new(news.clone()),
             placing,
             gateways,
+            payments,
             instances: Instances::new(redis.is_some()),
             rates,
             redis,

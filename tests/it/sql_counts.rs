@@ -216,7 +216,7 @@ async fn cost(shop: &Shop, caller: As, query: &str, variables: &Value) -> u64 {
 /// What the mutations of an order cost, and reading all of it.
 const ORDER_LEDGER: [(&str, u64); 7] = [
     ("orderPlace", 15),
-    ("paymentCreate", 12),
+    ("paymentCreate", 11),
     ("fulfillmentCreate", 15),
     ("fulfillmentDeliver", 10),
     ("refundCreate", 32),

@@ -85,33 +85,57 @@ fn sale_undone<'a>(became: &Became<'a>, balances: &Balances) -> Booking<'a> {
     booking
 }
 
-/// Books what became of a payment. `order` is as it is now, and booked already.
+/// What became of a payment. `order` is as it is now, and booked already.
+#[derive(Clone, Copy, Debug)]
+pub struct PaymentBecame<'a> {
+    pub order: &'a shop_order::Model,
+    pub before: &'a payment::Model,
+    pub after: &'a payment::Model,
+    pub returned: &'a [Returned],
+}
+
+/// Books what became of payments, in as many statements as for one; only what went back is looked at one by one.
 ///
 /// # Errors
 /// What went back is not what the refunds say, something has been booked before, or the database does not answer.
-pub async fn payment(
+pub async fn payments(
     txn: &DatabaseTransaction,
-    order: &shop_order::Model,
-    before: &payment::Model,
-    after: &payment::Model,
-    returned: &[Returned],
+    became: &[PaymentBecame<'_>],
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let mut row = payment::Model {
-        captured: after.captured,
-        ..before.clone()
-    };
+    // With what was taken, and nothing else of what is new.
+    let taken: Vec<payment::Model> = became
+        .iter()
+        .map(|one| payment::Model {
+            captured: one.after.captured,
+            ..one.before.clone()
+        })
+        .collect();
+    let captures = became.iter().zip(&taken).map(|(one, row)| capture(one, row, now));
+    write(txn, captures.collect()).await?;
+    for (one, row) in became.iter().zip(&taken) {
+        went_back(txn, one, row.clone(), now).await?;
+    }
+    write(txn, became.iter().filter_map(|one| fee(one, now)).collect()).await
+}
+
+fn capture<'a>(became: &PaymentBecame<'a>, row: &'a payment::Model, now: DateTime<Utc>) -> Booking<'a> {
     let clearing = Account::Clearing(row.gateway);
-    let mut capture = Booking::of(LedgerKind::Capture, order, &row, now);
-    let above = rounding(&row) - rounding(before);
-    capture.transfer(
-        clearing,
-        Account::Receivable,
-        row.captured - before.captured - above,
-    );
-    capture.transfer(clearing, Account::Rounding, above);
-    capture.write(txn).await?;
-    for returned in returned {
+    let mut booking = Booking::of(LedgerKind::Capture, became.order, row, now);
+    let above = rounding(row) - rounding(became.before);
+    let taken = row.captured - became.before.captured;
+    booking.transfer(clearing, Account::Receivable, taken - above);
+    booking.transfer(clearing, Account::Rounding, above);
+    booking
+}
+
+async fn went_back(
+    txn: &DatabaseTransaction,
+    became: &PaymentBecame<'_>,
+    mut row: payment::Model,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    for returned in became.returned {
         let stood = rounding(&row);
         row.refunded += returned.amount;
         let above = stood - rounding(&row);
@@ -119,21 +143,30 @@ pub async fn payment(
             above,
             price: returned.amount - above,
         };
-        refund(txn, order, &row, returned.refund, moved, now).await?;
+        refund(txn, became.order, &row, returned.refund, moved, now).await?;
     }
-    if row.refunded != after.refunded {
+    if row.refunded != became.after.refunded {
         let id = row.id;
         let error = anyhow::anyhow!("money of the payment {id} went back of which no refund knows");
         return Err(Error::internal(error));
     }
-    if let (None, Some(fee), Some(currency)) = (before.fee, after.fee, &after.fee_currency) {
-        let mut booking = Booking::of(LedgerKind::Fee, order, &row, now);
-        // Not always that of the payment: gateways pay out in one of their own.
-        booking.currency.clone_from(currency);
-        booking.transfer(Account::Fees(row.gateway), clearing, fee);
-        booking.write(txn).await?;
-    }
     Ok(())
+}
+
+fn fee<'a>(became: &PaymentBecame<'a>, now: DateTime<Utc>) -> Option<Booking<'a>> {
+    let (before, after) = (became.before, became.after);
+    let (None, Some(fee), Some(currency)) = (before.fee, after.fee, &after.fee_currency) else {
+        return None;
+    };
+    let mut booking = Booking::of(LedgerKind::Fee, became.order, before, now);
+    // Not always that of the payment: gateways pay out in one of their own.
+    booking.currency.clone_from(currency);
+    booking.transfer(
+        Account::Fees(before.gateway),
+        Account::Clearing(before.gateway),
+        fee,
+    );
+    Some(booking)
 }
 
 /// What of a payment is here above the price of its order, which a gateway that takes whole units alone has rounded up.

@@ -3,11 +3,11 @@
 //! Whoever locks several things locks them in this order, so that nobody waits in a circle: cart, order, payments,
 //! stock (by the variants' ids).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    ConnectionTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _,
 };
 
@@ -17,7 +17,7 @@ use crate::domain::ledger::book::{self, Became};
 use crate::entity::order_event::OrderEventType;
 use crate::entity::shop_order::{OrderStatus, PaymentProgress};
 use crate::entity::{order_event, order_line, shop_order};
-use crate::infra::db::many;
+use crate::infra::db::many::{self, among};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::id::{OrderEventId, OrderId};
 
@@ -37,21 +37,43 @@ pub struct OrderInHand {
 impl OrderInHand {
     /// Locks an order, whoever may see it: ask the room's policy first.
     pub async fn lock(txn: &DatabaseTransaction, ctx: &Context, id: OrderId) -> Result<Option<Self>> {
-        let row = shop_order::Entity::find_by_id(id)
+        Ok(Self::lock_many(txn, &[(ctx, id)]).await?.remove(&id))
+    }
+
+    /// The same of several, in the order of their ids, each for whoever changes it.
+    pub async fn lock_many(
+        txn: &DatabaseTransaction,
+        wanted: &[(&Context, OrderId)],
+    ) -> Result<HashMap<OrderId, Self>> {
+        if wanted.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let (backend, ids) = (txn.get_database_backend(), wanted.iter().map(|(_, id)| *id));
+        let rows = shop_order::Entity::find()
+            .filter(among(backend, shop_order::Column::Id, ids.clone())?)
+            .order_by_asc(shop_order::Column::Id)
             .lock_exclusive()
-            .one(txn)
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        let lines = order_line::Entity::find()
-            .filter(order_line::Column::OrderId.eq(id))
-            .order_by_asc(order_line::Column::Position)
             .all(txn)
             .await?;
-        let stored = Some((row.clone(), lines.clone()));
-        Ok(Some(Self {
-            stored,
-            ..Self::draft(ctx, row, lines)
-        }))
+        let mut lines: HashMap<OrderId, Vec<order_line::Model>> = HashMap::new();
+        for line in order_line::Entity::find()
+            .filter(among(backend, order_line::Column::OrderId, ids)?)
+            .order_by_asc(order_line::Column::Position)
+            .all(txn)
+            .await?
+        {
+            lines.entry(line.order_id).or_default().push(line);
+        }
+        let mut rows: HashMap<OrderId, shop_order::Model> =
+            rows.into_iter().map(|row| (row.id, row)).collect();
+        let found = wanted.iter().filter_map(|(ctx, id)| {
+            let row = rows.remove(id)?;
+            let lines = lines.remove(id).unwrap_or_default();
+            let stored = Some((row.clone(), lines.clone()));
+            let draft = Self::draft(ctx, row, lines);
+            Some((*id, Self { stored, ..draft }))
+        });
+        Ok(found.collect())
     }
 
     /// An order that is to be made.

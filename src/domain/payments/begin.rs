@@ -1,10 +1,16 @@
-//! Beginning payments in one transaction: each is written down before its gateway is asked. What a gateway answers that asks
-//! nobody itself is applied in the same transaction, since there is no moment in which it is open what has come of it.
+//! Beginning payments, those that wait at the same moment together, in one transaction: each is written down before its
+//! gateway is asked. What a gateway answers that asks nobody itself is applied in the same transaction, since there is no moment in
+//! which it is open what has come of it.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sea_orm::DatabaseTransaction;
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _};
 use secrecy::ExposeSecret as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::actions::{can_be_replaced, stands_in_the_way};
 use super::apply::apply;
@@ -14,20 +20,43 @@ use super::hand::{Case, Journey, Payments, transaction};
 use super::operation::{First, Task, draft, insert};
 use super::terms::{Terms, terms};
 use crate::domain::context::Context;
-use crate::domain::orders::change::OrderInHand;
-use crate::domain::orders::policy::doer;
+use crate::domain::orders::change::{OrderInHand, commit};
+use crate::domain::orders::policy::{doer, holds_token, sees_order};
 use crate::domain::orders::state::OrderAction;
 use crate::entity::order_event::OrderEventType;
 use crate::entity::payment::{self, PaymentFlow, PaymentGatewayName, PaymentStatus};
 use crate::entity::payment_operation::{self, OperationKind};
 use crate::entity::shop_order;
+use crate::infra::db::lock::wait_briefly;
+use crate::infra::db::many::among;
 use crate::infra::gateways::{Stage, State};
+use crate::infra::group::{Answers, Broken, Member};
+use crate::infra::idempotency::{Claim, Request, claim_all, forget};
 use crate::infra::secret;
 use crate::kernel::error::{Error, ErrorCode, Refusal, Result};
-use crate::kernel::id::PaymentId;
+use crate::kernel::id::{OrderId, PaymentId};
 
-pub(super) enum Begun {
-    /// Written down: its gateway is to be asked after the commit, unless it has answered.
+/// Somebody who begins to pay an order.
+#[derive(Clone, Debug)]
+pub struct Begin {
+    pub(super) ctx: Context,
+    pub(super) command: Arc<CreatePayment>,
+    pub(super) phone: Option<String>,
+    pub(super) request: Request<'static>,
+    /// What the payment is to be called.
+    pub(super) id: PaymentId,
+    /// What he has given up to pay otherwise.
+    pub(super) given_up: Option<PaymentId>,
+    /// When he may begin another payment, if he may not now.
+    pub(super) throttled: Option<Duration>,
+}
+
+/// What has come of it.
+#[derive(Debug)]
+pub enum Begun {
+    /// It was begun before by the same key.
+    Before(PaymentId),
+    /// Written down: its gateway is to be asked now, unless it has answered.
     Written {
         payment: payment::Model,
         order: shop_order::Model,
@@ -37,52 +66,209 @@ pub(super) enum Begun {
     InTheWay(PaymentId),
 }
 
-pub(super) fn not_found() -> Error {
+impl Member for Begin {
+    type Answer = Begun;
+
+    const KIND: &'static str = "payment_create";
+
+    fn apart(&self) -> Vec<u64> {
+        let mut order = DefaultHasher::new();
+        self.command.order.hash(&mut order);
+        vec![self.request.number(), order.finish()]
+    }
+
+    async fn run(members: Vec<Self>) -> Result<Answers<Self>, Broken> {
+        let Some(first) = members.first() else {
+            return Ok(Vec::new());
+        };
+        let begun = first.ctx.db().begin().await;
+        let txn = begun.map_err(|error| Broken::NotBegun(error.into()))?;
+        if members.len() > 1 {
+            wait_briefly(&txn).await?;
+        }
+        let answers = begin(&txn, &members, first.ctx.now()).await?;
+        let is_written = |answer: &Result<Begun>| matches!(answer, Ok(Begun::Written { .. }));
+        if answers.iter().any(is_written) {
+            commit(&first.ctx, txn).await.map_err(Broken::Unknown)?;
+        } else {
+            txn.rollback().await?;
+        }
+        Ok(answers)
+    }
+}
+
+fn not_found() -> Error {
     Error::refused(ErrorCode::NotFound, "orderId", "there is no such order")
 }
 
-/// Begins the payment `id`, by whoever sees the order.
-pub(super) async fn begin(
+/// Begins all of them, in as many statements as for one. Who is refused leaves nothing behind.
+async fn begin(txn: &DatabaseTransaction, members: &[Begin], now: DateTime<Utc>) -> Result<Answers<Begin>> {
+    let mut answers: HashMap<PaymentId, Result<Begun>> = HashMap::new();
+    let claimed = claimed(txn, members, &mut answers, now).await?;
+    let wanted: Vec<_> = claimed.iter().map(|one| (&one.ctx, one.command.order)).collect();
+    let mut orders = OrderInHand::lock_many(txn, &wanted).await?;
+    let ids: Vec<OrderId> = orders.keys().copied().collect();
+    let mut payments = Payments::lock_many(txn, &ids).await?;
+    let (mut drafts, mut refused) = (Vec::new(), Vec::new());
+    for member in claimed {
+        let order = orders.remove(&member.command.order);
+        let payments = payments.remove(&member.command.order).unwrap_or_default();
+        match member.decide(txn, order, payments).await {
+            Ok(Decided::Draft(draft)) => drafts.push(*draft),
+            Ok(Decided::InTheWay(other)) => {
+                refused.push(&member.request);
+                answers.insert(member.id, Ok(Begun::InTheWay(other)));
+            }
+            Err(error @ (Error::Refused(_) | Error::Throttled { .. })) => {
+                refused.push(&member.request);
+                answers.insert(member.id, Err(error));
+            }
+            // What else went wrong may have ended the transaction.
+            Err(error) => return Err(error),
+        }
+    }
+    // Where nothing is written there is nothing to keep, the claims least of all.
+    if !drafts.is_empty() {
+        forget(txn, &refused).await?;
+    }
+    for (id, written) in write_down(txn, drafts, now).await? {
+        answers.insert(id, Ok(written));
+    }
+    let missing = || Err(Error::internal(anyhow::anyhow!("a payment has not been decided")));
+    let answer = |member: &Begin| answers.remove(&member.id).unwrap_or_else(missing);
+    Ok(members.iter().map(answer).collect())
+}
+
+/// Those who see their order and have the key that they came with; what the others are told goes to `answers`.
+async fn claimed<'a>(
     txn: &DatabaseTransaction,
-    ctx: &Context,
-    (id, command, phone): (PaymentId, &CreatePayment, Option<&str>),
-    given_up: Option<PaymentId>,
-) -> Result<Begun> {
-    let found = OrderInHand::lock(txn, ctx, command.order).await?;
-    let order = found.ok_or_else(not_found)?;
-    let payments = Payments::lock(txn, order.row.id).await?;
-    let terms = terms(ctx, command, &order.row, phone)?;
-    if let Some(other) = payable(ctx, &order, &payments)? {
-        if given_up == Some(other.id) || !can_be_replaced(&ctx.platform.gateways, other) {
-            return Err(in_the_way(ctx, &order, other));
-        }
-        return Ok(Begun::InTheWay(other.id));
-    }
-    let mut case = Case { order, payments, id };
-    case.payments.begin(row(ctx, command, &case, terms)?);
-    if command.gateway == PaymentGatewayName::Manual && command.flow == PaymentFlow::Charge {
-        // A transfer takes days.
-        let end = ctx.now() + ctx.platform.orders.manual_hold;
-        let hold = case.order.row.hold_expires_at;
-        case.order.row.hold_expires_at = hold.map(|hold| hold.max(end));
-    }
-    let event = OrderEventType::PaymentPending;
-    case.order.happened(event, "A payment was begun.");
-    let mut operation = draft(Task::create(id), First::Writer, 1, ctx.now());
-    let answered = match known_at_once(ctx, &case)? {
-        Some(told) => {
-            settle(txn, ctx, &mut case, &mut operation, &told).await?;
-            true
-        }
-        None => false,
+    members: &'a [Begin],
+    answers: &mut HashMap<PaymentId, Result<Begun>>,
+    now: DateTime<Utc>,
+) -> Result<Vec<&'a Begin>> {
+    // Without a lock: whoever does not see an order keeps nobody waiting.
+    let ids = members.iter().map(|member| member.command.order);
+    let rows = shop_order::Entity::find()
+        .filter(among(txn.get_database_backend(), shop_order::Column::Id, ids)?)
+        .all(txn)
+        .await?;
+    let rows: HashMap<OrderId, shop_order::Model> = rows.into_iter().map(|row| (row.id, row)).collect();
+    let sees = |member: &&Begin| {
+        let (ctx, token) = (&member.ctx, member.command.guest_token.as_deref());
+        rows.get(&member.command.order).is_some_and(|order| {
+            sees_order(ctx, order) || token.is_some_and(|token| holds_token(order, token))
+        })
     };
-    let (payment, order) = case.save(txn, ctx.now()).await?;
-    insert(txn, std::slice::from_ref(&operation)).await?;
-    Ok(Begun::Written {
-        payment,
-        order,
-        to_ask: (!answered).then_some(operation),
-    })
+    let (seeing, others): (Vec<&Begin>, Vec<&Begin>) = members.iter().partition(sees);
+    answers.extend(others.iter().map(|member| (member.id, Err(not_found()))));
+    let claims: Vec<(&Request<'_>, Value)> = seeing
+        .iter()
+        .map(|member| (&member.request, json!({"paymentId": member.id.to_string()})))
+        .collect();
+    let mut claimed = Vec::new();
+    for (member, claim) in seeing.into_iter().zip(claim_all(txn, &claims, now).await?) {
+        match claim {
+            Ok(Claim::New) => claimed.push(member),
+            Ok(Claim::Done(result)) => {
+                let before = remembered(&result).map(Begun::Before);
+                answers.insert(member.id, before);
+            }
+            Err(error) => {
+                answers.insert(member.id, Err(error));
+            }
+        }
+    }
+    Ok(claimed)
+}
+
+fn remembered(result: &Value) -> Result<PaymentId> {
+    let id = result.get("paymentId").and_then(Value::as_str);
+    id.unwrap_or_default().parse().map_err(Error::internal)
+}
+
+enum Decided {
+    Draft(Box<Draft>),
+    InTheWay(PaymentId),
+}
+
+/// A payment that is to be written down.
+struct Draft {
+    case: Case,
+    operation: payment_operation::Model,
+    answered: bool,
+}
+
+impl Begin {
+    /// In memory: nothing is written before all have been decided.
+    async fn decide(
+        &self,
+        txn: &DatabaseTransaction,
+        order: Option<OrderInHand>,
+        payments: Payments,
+    ) -> Result<Decided> {
+        if let Some(retry_after) = self.throttled {
+            return Err(Error::Throttled { retry_after });
+        }
+        let (ctx, command) = (&self.ctx, &self.command);
+        let order = order.ok_or_else(not_found)?;
+        let terms = terms(ctx, command, &order.row, self.phone.as_deref())?;
+        if let Some(other) = payable(ctx, &order, &payments)? {
+            if self.given_up == Some(other.id) || !can_be_replaced(&ctx.platform.gateways, other) {
+                return Err(in_the_way(ctx, &order, other));
+            }
+            return Ok(Decided::InTheWay(other.id));
+        }
+        let id = self.id;
+        let mut case = Case { order, payments, id };
+        case.payments.begin(row(ctx, command, &case, terms)?);
+        if command.gateway == PaymentGatewayName::Manual && command.flow == PaymentFlow::Charge {
+            // A transfer takes days.
+            let end = ctx.now() + ctx.platform.orders.manual_hold;
+            let hold = case.order.row.hold_expires_at;
+            case.order.row.hold_expires_at = hold.map(|hold| hold.max(end));
+        }
+        let event = OrderEventType::PaymentPending;
+        case.order.happened(event, "A payment was begun.");
+        let mut operation = draft(Task::create(id), First::Writer, 1, ctx.now());
+        let told = known_at_once(ctx, &case)?;
+        if let Some(told) = &told {
+            settle(txn, ctx, &mut case, &mut operation, told).await?;
+        }
+        Ok(Decided::Draft(Box::new(Draft {
+            case,
+            operation,
+            answered: told.is_some(),
+        })))
+    }
+}
+
+/// By a number of statements that does not depend on how many they are.
+async fn write_down(
+    txn: &DatabaseTransaction,
+    drafts: Vec<Draft>,
+    now: DateTime<Utc>,
+) -> Result<Vec<(PaymentId, Begun)>> {
+    let (mut cases, mut operations, mut answered) = (Vec::new(), Vec::new(), Vec::new());
+    for draft in drafts {
+        cases.push(draft.case);
+        operations.push(draft.operation);
+        answered.push(draft.answered);
+    }
+    let saved = Case::save_many(txn, cases, now).await?;
+    insert(txn, &operations).await?;
+    let written = saved.into_iter().zip(operations).zip(answered);
+    Ok(written
+        .map(|(((payment, order), operation), answered)| {
+            let to_ask = (!answered).then_some(operation);
+            let id = payment.id;
+            let written = Begun::Written {
+                payment,
+                order,
+                to_ask,
+            };
+            (id, written)
+        })
+        .collect())
 }
 
 /// What the gateway says that asks nobody.

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use url::Url;
 
 use super::actions::can_be_replaced;
-use super::asked::{Claimed, claim};
-use super::begin::{Begun, begin, not_found};
+use super::begin::{Begin, Begun};
 use super::drive::{carry_out_begun, carry_out_now};
 use super::find::{PaymentOfOrder, own_payment};
 use super::hand::Case;
@@ -16,11 +15,10 @@ use super::operation::{First, Task, pending, write};
 use super::turn::Turn;
 use crate::domain::context::Context;
 use crate::domain::orders::change::commit;
-use crate::domain::orders::find::{self, OrderBy};
 use crate::entity::payment::{self, PaymentFlow, PaymentGatewayName, PaymentStatus, TestOutcome};
 use crate::infra::idempotency::Request;
 use crate::kernel::check::Checker;
-use crate::kernel::error::{Error, ErrorCode, Refusal, Result};
+use crate::kernel::error::{ErrorCode, Refusal, Result};
 use crate::kernel::id::{OrderId, PaymentId};
 
 #[derive(Clone, Debug)]
@@ -47,61 +45,57 @@ pub async fn create(ctx: &Context, command: &CreatePayment) -> Result<(PaymentOf
     Ok((created, refusal))
 }
 
+impl Begin {
+    /// # Errors
+    /// All that is wrong with the input.
+    pub fn new(ctx: &Context, command: &CreatePayment) -> Result<Self> {
+        let mut checker = Checker::default();
+        let phone = checker.optional_text("phone", command.phone.as_deref());
+        if command.test_outcome.is_some() && command.gateway != PaymentGatewayName::Test {
+            let message = "is for the gateway TEST alone";
+            checker.refuse(ErrorCode::Invalid, "testOutcome", message);
+        }
+        let request = request(ctx, command, phone.as_deref());
+        checker.include(&request);
+        checker.finish()?;
+        Ok(Self {
+            ctx: ctx.clone(),
+            request: request?.into_owned(),
+            command: Arc::new(command.clone()),
+            phone,
+            id: PaymentId::new(),
+            given_up: None,
+            throttled: None,
+        })
+    }
+}
+
 async fn made(ctx: &Context, command: &CreatePayment) -> Result<PaymentOfOrder> {
-    let mut checker = Checker::default();
-    let phone = checker.optional_text("phone", command.phone.as_deref());
-    if command.test_outcome.is_some() && command.gateway != PaymentGatewayName::Test {
-        let message = "is for the gateway TEST alone";
-        checker.refuse(ErrorCode::Invalid, "testOutcome", message);
-    }
-    let request = request(ctx, command, phone.as_deref());
-    checker.include(&request);
-    checker.finish()?;
-    let request = request?;
-    let by = OrderBy::Id(command.order);
-    if find::order(ctx, &by, command.guest_token.as_deref())
-        .await?
-        .is_none()
-    {
-        return Err(not_found());
-    }
+    let mut begin = Begin::new(ctx, command)?;
     let turn = Turn::take(ctx).await;
-    let mut given_up = None;
+    begin.throttled = turn.missing();
     loop {
-        let txn = match claim(ctx, &request).await? {
-            Claimed::New(txn) => txn,
-            Claimed::Done(result) => {
-                let id = remembered(&result)?;
+        match ctx.platform.payments.join(begin.clone()).await? {
+            Begun::Before(id) => {
                 // Whoever asks again comes back from the gateway, or has waited.
                 look_again(ctx, id).await;
                 return own_payment(ctx, id).await;
             }
-        };
-        if let Some(retry_after) = turn.missing() {
-            txn.rollback().await?;
-            return Err(Error::Throttled { retry_after });
-        }
-        let id = PaymentId::new();
-        match begin(&txn, ctx, (id, command, phone.as_deref()), given_up).await? {
             Begun::Written {
                 payment,
                 order,
                 to_ask,
             } => {
-                let result = json!({"paymentId": id.to_string()});
-                request.remember(&txn, result).await?;
-                commit(ctx, txn).await?;
                 turn.used();
                 let Some(operation) = to_ask else {
                     return Ok((Arc::new(payment), Arc::new(order)));
                 };
                 carry_out_begun(ctx, &operation, &payment, &order).await;
-                return own_payment(ctx, id).await;
+                return own_payment(ctx, payment.id).await;
             }
             Begun::InTheWay(other) => {
-                txn.rollback().await?;
                 give_up(ctx, other).await?;
-                given_up = Some(other);
+                begin.given_up = Some(other);
             }
         }
     }
@@ -122,11 +116,6 @@ fn request<'a>(ctx: &Context, command: &'a CreatePayment, phone: Option<&str>) -
         return Request::new(&ctx.actor, OPERATION, key, &input);
     }
     Request::of_guest(&format!("order {}", command.order), OPERATION, key, &input)
-}
-
-fn remembered(result: &Value) -> Result<PaymentId> {
-    let id = result.get("paymentId").and_then(Value::as_str);
-    id.unwrap_or_default().parse().map_err(Error::internal)
 }
 
 /// Gives up a payment that waits for its buyer, who pays otherwise now. What of it cannot be given up any more has been

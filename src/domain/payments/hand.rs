@@ -1,17 +1,20 @@
 //! An order together with its payments, all locked: what is known of each, and what they come to.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, IntoActiveModel as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ConnectionTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::domain::context::Context;
 use crate::domain::ledger::book::{self, Returned};
-use crate::domain::orders::change::OrderInHand;
+use crate::domain::orders::change::{OrderInHand, save_many};
 use crate::entity::payment::{PaymentGatewayName, PaymentStatus};
 use crate::entity::{payment, shop_order};
+use crate::infra::db::many::{self, among};
 use crate::infra::gateways::{Action, Transaction, masked};
 use crate::infra::metric::PAYMENTS;
 use crate::kernel::error::{Error, Result};
@@ -22,7 +25,7 @@ use crate::kernel::money::{Currency, Money};
 pub const RETURN: &str = "/payments/return";
 
 /// The payments of an order, of which each has its own amounts.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Payments {
     rows: Vec<payment::Model>,
     /// As the database has them, or as it is to be begun.
@@ -36,19 +39,34 @@ pub(super) struct Payments {
 impl Payments {
     /// Locks all payments of an order that is locked already.
     pub(super) async fn lock(txn: &DatabaseTransaction, order: OrderId) -> Result<Self> {
+        let mut found = Self::lock_many(txn, &[order]).await?;
+        Ok(found.remove(&order).unwrap_or_default())
+    }
+
+    /// The same of several orders. One that has none is not there.
+    pub(super) async fn lock_many(
+        txn: &DatabaseTransaction,
+        orders: &[OrderId],
+    ) -> Result<HashMap<OrderId, Self>> {
+        use payment::Column::{CreatedAt, Id, OrderId as Order};
+        if orders.is_empty() {
+            return Ok(HashMap::new());
+        }
         let rows = payment::Entity::find()
-            .filter(payment::Column::OrderId.eq(order))
-            .order_by_asc(payment::Column::CreatedAt)
-            .order_by_asc(payment::Column::Id)
+            .filter(among(txn.get_database_backend(), Order, orders.iter().copied())?)
+            .order_by_asc(Order)
+            .order_by_asc(CreatedAt)
+            .order_by_asc(Id)
             .lock_exclusive()
             .all(txn)
             .await?;
-        Ok(Self {
-            stored: rows.clone(),
-            rows,
-            begun: None,
-            returned: Vec::new(),
-        })
+        let mut found: HashMap<OrderId, Self> = HashMap::new();
+        for row in rows {
+            let of_order = found.entry(row.order_id).or_default();
+            of_order.stored.push(row.clone());
+            of_order.rows.push(row);
+        }
+        Ok(found)
     }
 
     /// Adds one that is to be begun.
@@ -104,37 +122,73 @@ impl Payments {
         self.rows.iter().map(kept).sum::<i64>() >= order.total
     }
 
-    /// Stores what has changed, and books it. `order` has been stored before.
-    async fn save(
-        &mut self,
-        txn: &DatabaseTransaction,
-        order: &shop_order::Model,
-        now: DateTime<Utc>,
-    ) -> Result<()> {
-        for (row, stored) in self.rows.iter_mut().zip(&self.stored) {
-            let begun = self.begun == Some(row.id);
-            if row == stored && !begun {
-                continue;
+    /// What has changed of them, and is to be stored.
+    fn changed(&mut self, now: DateTime<Utc>) -> impl Iterator<Item = Changed<'_>> {
+        let (begun, returned) = (self.begun, &self.returned);
+        let rows = self.rows.iter_mut().zip(&self.stored);
+        rows.filter_map(move |(row, stored)| {
+            let is_begun = begun == Some(row.id);
+            if row == stored && !is_begun {
+                return None;
             }
             row.updated_at = now;
-            let saved = row.clone().into_active_model();
-            if begun {
-                payment::Entity::insert(saved).exec_without_returning(txn).await?;
-            } else {
-                payment::Entity::update(saved.reset_all()).exec(txn).await?;
-            }
-            let of_this = self.returned.iter().filter(|(id, _)| *id == row.id);
-            let returned: Vec<Returned> = of_this.map(|(_, returned)| *returned).collect();
-            book::payment(txn, order, stored, row, &returned, now).await?;
-            if row.status != stored.status {
-                // Counted although it is not committed yet: of the few that are not, most are saved anew.
-                PAYMENTS
-                    .counter([gateway_word(stored.gateway), outcome_word(row.status)])
-                    .increment(1);
-            }
-        }
-        Ok(())
+            let of_this = returned.iter().filter(|(id, _)| *id == row.id);
+            Some(Changed {
+                row,
+                stored,
+                is_begun,
+                returned: of_this.map(|(_, returned)| *returned).collect(),
+            })
+        })
     }
+}
+
+/// A payment that is to be stored.
+struct Changed<'a> {
+    row: &'a payment::Model,
+    stored: &'a payment::Model,
+    is_begun: bool,
+    returned: Vec<Returned>,
+}
+
+/// Stores what has changed of the payments of these orders, and books it, in as many statements as for one. The orders have
+/// been stored before.
+async fn save_payments(
+    txn: &DatabaseTransaction,
+    all: &mut [(Payments, &shop_order::Model)],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let changed: Vec<(Changed<'_>, &shop_order::Model)> = all
+        .iter_mut()
+        .flat_map(|(payments, order)| payments.changed(now).map(|changed| (changed, *order)))
+        .collect();
+    let rows = |is_begun: bool| -> Vec<payment::Model> {
+        let some = changed.iter().filter(|(one, _)| one.is_begun == is_begun);
+        some.map(|(one, _)| one.row.clone()).collect()
+    };
+    many::insert::<payment::Entity>(txn, &rows(true), "").await?;
+    let pairs = changed.iter().filter(|(one, _)| !one.is_begun);
+    let columns = many::differing(pairs.map(|(one, _)| (one.row, one.stored)));
+    many::update::<payment::Entity>(txn, payment::Column::Id, &columns, &rows(false)).await?;
+    let became: Vec<book::PaymentBecame<'_>> = changed
+        .iter()
+        .map(|(one, order)| book::PaymentBecame {
+            order,
+            before: one.stored,
+            after: one.row,
+            returned: &one.returned,
+        })
+        .collect();
+    book::payments(txn, &became, now).await?;
+    for (one, _) in changed {
+        if one.row.status != one.stored.status {
+            // Counted although it is not committed yet: of the few that are not, most are saved anew.
+            PAYMENTS
+                .counter([gateway_word(one.row.gateway), outcome_word(one.row.status)])
+                .increment(1);
+        }
+    }
+    Ok(())
 }
 
 /// What metrics call a gateway.
@@ -208,16 +262,37 @@ impl Case {
     }
 
     /// Stores all changes. The payment and the order as they are now.
-    pub(super) async fn save(
-        mut self,
+    pub(super) async fn save(self, txn: &DatabaseTransaction, now: DateTime<Utc>) -> Result<Saved> {
+        let saved = Self::save_many(txn, vec![self], now).await?;
+        saved.into_iter().next().ok_or_else(vanished)
+    }
+
+    /// The same of several, in as many statements as for one.
+    pub(super) async fn save_many(
         txn: &DatabaseTransaction,
+        cases: Vec<Self>,
         now: DateTime<Utc>,
-    ) -> Result<(payment::Model, shop_order::Model)> {
-        let order = self.order.save(txn).await?;
-        self.payments.save(txn, &order, now).await?;
-        Ok((self.payments.get(self.id)?.clone(), order))
+    ) -> Result<Vec<Saved>> {
+        let (mut orders, mut rest) = (Vec::new(), Vec::new());
+        for case in cases {
+            orders.push(case.order);
+            rest.push((case.payments, case.id));
+        }
+        let orders = save_many(txn, orders).await?;
+        let (payments, ids): (Vec<Payments>, Vec<PaymentId>) = rest.into_iter().unzip();
+        let mut all: Vec<_> = payments.into_iter().zip(&orders).collect();
+        save_payments(txn, &mut all, now).await?;
+        let found: Vec<payment::Model> = all
+            .iter()
+            .zip(ids)
+            .map(|((payments, _), id)| payments.get(id).cloned())
+            .collect::<Result<_>>()?;
+        Ok(found.into_iter().zip(orders).collect())
     }
 }
+
+/// A payment and its order as they have been stored.
+type Saved = (payment::Model, shop_order::Model);
 
 /// Whether a payment stands in the way of another one: the same as the condition of the index `uq_payment_live`.
 pub fn is_live(status: PaymentStatus) -> bool {

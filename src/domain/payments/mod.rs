@@ -9,7 +9,7 @@ pub mod amount;
 mod apply;
 mod asked;
 pub mod back;
-mod begin;
+pub mod begin;
 pub mod capture;
 pub mod create;
 pub mod drive;

@@ -3,12 +3,13 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, IntoActiveModel,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _,
 };
 
 use crate::domain::context::Context;
 use crate::entity::payment_operation::{self, Column, OperationKind, OperationStatus};
+use crate::infra::db::many;
 use crate::kernel::error::Result;
 use crate::kernel::id::{PaymentId, RefundId};
 
@@ -97,12 +98,7 @@ pub(super) fn draft(task: Task, first: First, seq: i32, now: DateTime<Utc>) -> p
 
 /// Writes drafts down, by one statement. Their payments' orders must be locked.
 pub(super) async fn insert(txn: &DatabaseTransaction, rows: &[payment_operation::Model]) -> Result<()> {
-    if !rows.is_empty() {
-        let rows = rows.iter().cloned().map(IntoActiveModel::into_active_model);
-        payment_operation::Entity::insert_many(rows)
-            .exec_without_returning(txn)
-            .await?;
-    }
+    many::insert::<payment_operation::Entity>(txn, rows, "").await?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use sea_orm::{ActiveModelTrait as _, EntityTrait as _, IntoActiveModel as _};
-use souk::domain::ledger::book::{self, Returned};
+use souk::domain::ledger::book::{self, PaymentBecame, Returned};
 use souk::domain::orders::change::OrderInHand;
 use souk::entity::order_event::OrderEventType;
 use souk::entity::payment::{PaymentFlow, PaymentGatewayName, PaymentStatus};
@@ -103,9 +103,13 @@ impl<'a> Case<'a> {
         let before = self.payments[i].clone();
         change(&mut self.payments[i]);
         let after = &self.payments[i];
-        book::payment(&txn, &order, &before, after, returned, self.shop.now())
-            .await
-            .unwrap();
+        book::payments(
+            &txn,
+            &[became(&order, [&before, after], returned)],
+            self.shop.now(),
+        )
+        .await
+        .unwrap();
         let row = after.clone().into_active_model().reset_all();
         payment::Entity::update(row).exec(&txn).await.unwrap();
         // An order's own sums are of its payments.
@@ -216,6 +220,19 @@ fn owned(rows: &[[&str; 3]]) -> Vec<Vec<String>> {
         .collect()
 }
 
+fn became<'a>(
+    order: &'a shop_order::Model,
+    [before, after]: [&'a payment::Model; 2],
+    returned: &'a [Returned],
+) -> PaymentBecame<'a> {
+    PaymentBecame {
+        order,
+        before,
+        after,
+        returned,
+    }
+}
+
 both! {
     async fn whatever_becomes_of_rows_is_booked(shop: &Shop) {
         let mut runner = TestRunner::deterministic();
@@ -275,7 +292,7 @@ both! {
         let before = case.payments[0].clone();
         let after = payment::Model { refunded: 1, ..before.clone() };
         let txn = shop.db().begin().await.unwrap();
-        assert!(book::payment(&txn, &order, &before, &after, &[], shop.now()).await.is_err());
+        assert!(book::payments(&txn, &[became(&order, [&before, &after], &[])], shop.now()).await.is_err());
     }
 
     async fn what_is_booked_is_booked_once(shop: &Shop) {
@@ -285,7 +302,7 @@ both! {
         let after = case.payments[0].clone();
         let before = payment::Model { captured: 0, ..after.clone() };
         let txn = shop.db().begin().await.unwrap();
-        assert!(book::payment(&txn, &order, &before, &after, &[], shop.now()).await.is_err());
+        assert!(book::payments(&txn, &[became(&order, [&before, &after], &[])], shop.now()).await.is_err());
         txn.rollback().await.unwrap();
         ledger(shop.db()).await;
     }

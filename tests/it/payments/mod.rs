@@ -14,6 +14,7 @@ mod replace;
 mod review;
 pub(crate) mod scripted;
 mod staff;
+mod together;
 mod unknown;
 
 use std::collections::BTreeMap;
