@@ -49,7 +49,7 @@ pub struct Platform {
     /// Where those meet who place orders.
     pub placing: Group<Placing>,
     pub gateways: Gateways,
-    /// Payments that are begun together.
+    /// Where those meet who begin payments.
     pub payments: Group<Begin>,
     pub rates: Rates,
     /// What instances share beside the database, where there is any.

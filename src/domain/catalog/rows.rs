@@ -48,6 +48,7 @@ pub fn products_at_hand(
     let products = &ctx.platform.catalog_cache.products;
     let mut found = HashMap::new();
     for id in ids {
+        ctx.reads([Part::Product(id.0)]);
         let product = products.at_hand(&id)?;
         if policy::may_see(&ctx.actor, &product) {
             found.insert(id, product);
@@ -85,32 +86,38 @@ pub async fn product_ids_by_slugs(ctx: &Context, slugs: &[String]) -> Result<Has
 
 /// The id behind a slug, if it is in memory.
 pub fn product_id_at_hand(ctx: &Context, slug: &str) -> Option<ProductId> {
+    ctx.reads([Part::Slug(slug.to_owned())]);
     let slugs = &ctx.platform.catalog_cache.product_slugs;
     slugs.at_hand(&slug.to_owned())
 }
 
 /// All variants of a product, if they are in memory.
 pub fn variants_at_hand(ctx: &Context, id: ProductId) -> Option<Variants> {
+    ctx.reads([Part::Product(id.0)]);
     ctx.platform.catalog_cache.variants.at_hand(&id)
 }
 
 /// All images of a product, if they are in memory.
 pub fn images_at_hand(ctx: &Context, id: ProductId) -> Option<Images> {
+    ctx.reads([Part::Product(id.0)]);
     ctx.platform.catalog_cache.images.at_hand(&id)
 }
 
 /// The options of a product, if they are in memory.
 pub fn options_at_hand(ctx: &Context, id: ProductId) -> Option<Options> {
+    ctx.reads([Part::Product(id.0)]);
     ctx.platform.catalog_cache.options.at_hand(&id)
 }
 
 /// The tags of a product, if they are in memory.
 pub fn tags_at_hand(ctx: &Context, id: ProductId) -> Option<Tags> {
+    ctx.reads([Part::Product(id.0)]);
     ctx.platform.catalog_cache.tags.at_hand(&id)
 }
 
 /// A category, if it is in memory.
 pub fn category_at_hand(ctx: &Context, id: CategoryId) -> Option<Arc<category::Model>> {
+    ctx.reads([Part::Categories]);
     ctx.platform.catalog_cache.categories.at_hand(&id)
 }
 
@@ -192,6 +199,8 @@ pub async fn variants_by_ids(
     ctx: &Context,
     ids: &[ProductVariantId],
 ) -> Result<HashMap<ProductVariantId, Arc<product_variant::Model>>> {
+    // Nothing public asks for them by their ids.
+    ctx.reads_unknown();
     let cache = &ctx.platform.catalog_cache.variants_by_id;
     let begun = cache.begin();
     let mut found = HashMap::with_capacity(ids.len());
@@ -218,6 +227,7 @@ pub async fn variants_by_ids(
 
 /// A variant with its product, if both are in memory; the inner None when the actor may not see the product.
 pub fn variant_at_hand(ctx: &Context, id: ProductVariantId) -> Option<Option<VariantOfProduct>> {
+    ctx.reads_unknown();
     let variant = ctx.platform.catalog_cache.variants_by_id.get(&id)?;
     let product = ctx.platform.catalog_cache.products.at_hand(&variant.product_id)?;
     Some(policy::may_see(&ctx.actor, &product).then_some((variant, product)))

@@ -20,7 +20,7 @@ use super::hand::{Case, Journey, Payments, transaction};
 use super::operation::{First, Task, draft, insert};
 use super::terms::{Terms, terms};
 use crate::domain::context::Context;
-use crate::domain::orders::change::{OrderInHand, commit};
+use crate::domain::orders::change::{OrderInHand, commit_all};
 use crate::domain::orders::policy::{doer, holds_token, sees_order};
 use crate::domain::orders::state::OrderAction;
 use crate::entity::order_event::OrderEventType;
@@ -69,7 +69,7 @@ pub enum Begun {
 impl Member for Begin {
     type Answer = Begun;
 
-    const KIND: &'static str = "payment_create";
+    const KIND: &'static str = "paymentCreate";
 
     fn apart(&self) -> Vec<u64> {
         let mut order = DefaultHasher::new();
@@ -89,7 +89,9 @@ impl Member for Begin {
         let answers = begin(&txn, &members, first.ctx.now()).await?;
         let is_written = |answer: &Result<Begun>| matches!(answer, Ok(Begun::Written { .. }));
         if answers.iter().any(is_written) {
-            commit(&first.ctx, txn).await.map_err(Broken::Unknown)?;
+            commit_all(members.iter().map(|member| &member.ctx), txn)
+                .await
+                .map_err(Broken::Unknown)?;
         } else {
             txn.rollback().await?;
         }
