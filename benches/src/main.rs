@@ -2,6 +2,7 @@
 
 mod load;
 mod serve;
+mod sockets;
 
 use clap::{Parser, Subcommand};
 
@@ -22,11 +23,18 @@ enum Command {
     Serve(serve::Arguments),
     /// Checkouts by many clients at once, against Souk or the bare checkout
     Load(load::Arguments),
+    /// Subscriptions over WebSockets: the memory that each takes, and how long after it happened an event arrives
+    Sockets(sockets::Arguments),
+    /// A part of the sockets, for `sockets`
+    #[command(hide = true)]
+    Listen(sockets::listen::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Load(arguments) => load::run(arguments),
+        Command::Sockets(arguments) => sockets::run(arguments),
+        Command::Listen(arguments) => sockets::listen::run(arguments),
     }
 }
