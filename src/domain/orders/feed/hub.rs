@@ -1,18 +1,22 @@
 //! Hands each event to those who wait for it, through a channel of bounded size for each.
 //!
-//! Nobody keeps the others waiting: whose channel is full is let go, and may come back with what was read last.
+//! Nobody keeps the others waiting: whose channel is full is let go, and may come back with what was read last. Tens of
+//! thousands wait, most of them with nothing in their channel: one of the usual kind has room for 32 from the start, ours
+//! for none.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use chrono::{DateTime, Utc};
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::{Happening, Whose};
 
 /// Events that may wait for one reader.
 pub(super) const CHANNEL: usize = 256;
+
+/// So many are nothing unusual: the room for them is kept.
+const FEW: usize = 4;
 
 /// Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -23,44 +27,89 @@ struct Waiting {
     /// The place of the last event that was handed out.
     position: i64,
     last_number: u64,
-    readers: HashMap<Whose, HashMap<u64, Reader>>,
+    /// Those who wait for the same stand together.
+    readers: BTreeMap<(Whose, u64), Arc<Channel>>,
 }
 
-#[derive(Debug)]
-struct Reader {
-    events: Sender<Arc<Happening>>,
-    let_go_at: Arc<OnceLock<DateTime<Utc>>>,
+#[derive(Debug, Default)]
+struct Channel(Mutex<Line>);
+
+/// What waits for one reader.
+#[derive(Debug, Default)]
+struct Line {
+    events: VecDeque<Arc<Happening>>,
+    /// Whoever waits for more.
+    waker: Option<Waker>,
+    /// When there was no room for another, which was the last moment of the channel.
+    let_go_at: Option<DateTime<Utc>>,
+}
+
+impl Channel {
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the reader is still one.
+    fn send(&self, happening: &Arc<Happening>, now: DateTime<Utc>) -> bool {
+        let mut line = self.line();
+        let has_room = line.events.len() < CHANNEL;
+        if has_room {
+            line.events.push_back(Arc::clone(happening));
+        } else {
+            line.let_go_at = Some(now);
+        }
+        let waker = line.waker.take();
+        drop(line);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        has_room
+    }
 }
 
 /// A place at the hub, given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Seat {
-    /// What comes after the place that the hub had. Its end means that there was too much of it.
-    pub(super) events: Receiver<Arc<Happening>>,
+    channel: Arc<Channel>,
     /// The last place that was told, or that the hub had at first.
     pub(super) position: i64,
-    let_go_at: Arc<OnceLock<DateTime<Utc>>>,
     hub: Hub,
     whose: Whose,
     number: u64,
 }
 
 impl Seat {
+    /// What comes after the place that the hub had. Its end means that there was too much of it.
+    pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Arc<Happening>>> {
+        let mut line = self.channel.line();
+        if let Some(next) = line.events.pop_front() {
+            if line.events.is_empty() && line.events.capacity() > FEW {
+                line.events = VecDeque::new();
+            }
+            return Poll::Ready(Some(next));
+        }
+        if line.let_go_at.is_some() {
+            return Poll::Ready(None);
+        }
+        if !line
+            .waker
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()))
+        {
+            line.waker = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
     /// When the channel was full, if it was.
     pub(super) fn let_go_at(&self) -> Option<DateTime<Utc>> {
-        self.let_go_at.get().copied()
+        self.channel.line().let_go_at
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut waiting = self.hub.waiting();
-        if let Some(readers) = waiting.readers.get_mut(&self.whose) {
-            readers.remove(&self.number);
-            if readers.is_empty() {
-                waiting.readers.remove(&self.whose);
-            }
-        }
+        self.hub.waiting().readers.remove(&(self.whose, self.number));
     }
 }
 
@@ -75,21 +124,15 @@ impl Hub {
     }
 
     pub(super) fn sit_down(&self, whose: Whose) -> Seat {
-        let (sender, events) = channel(CHANNEL);
-        let let_go_at = Arc::new(OnceLock::new());
+        let channel = Arc::<Channel>::default();
         let mut waiting = self.waiting();
         waiting.last_number += 1;
         let (number, position) = (waiting.last_number, waiting.position);
-        let reader = Reader {
-            events: sender,
-            let_go_at: Arc::clone(&let_go_at),
-        };
-        waiting.readers.entry(whose).or_default().insert(number, reader);
+        waiting.readers.insert((whose, number), Arc::clone(&channel));
         drop(waiting);
         Seat {
-            events,
+            channel,
             position,
-            let_go_at,
             hub: self.clone(),
             whose,
             number,
@@ -112,23 +155,17 @@ impl Hub {
 
     /// How many wait.
     pub(super) fn len(&self) -> usize {
-        self.waiting().readers.values().map(HashMap::len).sum()
+        self.waiting().readers.len()
     }
 }
 
 impl Waiting {
     fn hand_to(&mut self, whose: Whose, happening: &Arc<Happening>, now: DateTime<Utc>) {
-        let Some(readers) = self.readers.get_mut(&whose) else {
-            return;
-        };
-        readers.retain(|_, reader| match reader.events.try_send(Arc::clone(happening)) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_)) => {
-                // Never set twice: it goes with its reader.
-                let _ = reader.let_go_at.set(now);
-                false
-            }
-            Err(TrySendError::Closed(_)) => false,
-        });
+        let readers = self.readers.range((whose, 0)..=(whose, u64::MAX));
+        let sent = readers.map(|(key, channel)| (*key, channel.send(happening, now)));
+        let gone: Vec<_> = sent.filter(|(_, goes_on)| !goes_on).map(|(key, _)| key).collect();
+        for key in gone {
+            self.readers.remove(&key);
+        }
     }
 }

@@ -18,6 +18,7 @@ mod read;
 mod sequence;
 pub mod subscribe;
 mod tail;
+mod written;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,6 +30,7 @@ use tokio::time::Instant;
 
 use self::hub::Hub;
 use self::tail::Tail;
+use self::written::Written;
 use crate::domain::news::NewsBus;
 use crate::entity::{order_event, shop_order};
 use crate::infra::db::Db;
@@ -42,21 +44,27 @@ const HINT: &str = "souk_order_events";
 /// How often the tables are looked at without any hint.
 pub const EVERY: Duration = Duration::from_secs(2);
 
-/// How long a hint is left to itself, so that those of one burst are one pass.
+/// How long a hint is left to itself after a pass that had much to tell, so that those of one burst are few passes. Otherwise
+/// it is followed at once: what comes while a pass is under way is one pass anyway.
 const BURST: Duration = Duration::from_millis(5);
+
+/// So many events are much.
+const MUCH: u64 = 16;
 
 /// A pass that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An event with its order, as it was when the event was read.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Happening {
     pub event: Arc<order_event::Model>,
     pub order: Arc<shop_order::Model>,
+    /// What it was written as for those who are told of it.
+    pub written: Written,
 }
 
 /// Whose events somebody waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Whose {
     Order(OrderId),
     User(UserId),
@@ -72,6 +80,8 @@ pub struct Feed {
     /// How many passes have begun.
     begun: AtomicU64,
     hub: Hub,
+    /// How many events the last pass told.
+    told: AtomicU64,
     /// When the last pass of the follower succeeded; None while nobody follows.
     followed_at: Mutex<Option<Instant>>,
     news: NewsBus,
@@ -103,7 +113,9 @@ impl Feed {
             return outcome.clone();
         }
         let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
-        let outcome = tail.pass(db, clock, &self.hub, &self.news).await;
+        let told = tail.pass(db, clock, &self.hub, &self.news).await;
+        self.told.store(*told.as_ref().unwrap_or(&0), Ordering::Relaxed);
+        let outcome = told.map(|_| ());
         tail.outcome = Some((number, outcome.clone()));
         outcome
     }
@@ -155,6 +167,7 @@ impl Feed {
             } else if tokio::time::timeout(jittered(every), self.woken.notified())
                 .await
                 .is_ok()
+                && self.told.load(Ordering::Relaxed) >= MUCH
             {
                 tokio::time::sleep(BURST).await;
             }

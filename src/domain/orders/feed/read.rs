@@ -1,14 +1,14 @@
 //! Reads events out of the table, in the order of their places.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    QueryTrait as _,
+    ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, JoinType, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, QueryTrait as _,
 };
 
+use super::written::Written;
 use super::{Happening, Whose};
 use crate::entity::order_event::{self, Column};
 use crate::entity::shop_order;
@@ -30,14 +30,13 @@ pub(super) struct Head {
 
 /// Asked every few seconds by every process: one statement, and two looks into indexes.
 pub(super) async fn head(db: &Db) -> Result<Head> {
-    let last = Expr::SubQuery(None, Box::new(last().into_query().into()));
     let new = Query::select()
         .expr(Expr::val(1))
         .from(order_event::Entity)
         .and_where(Expr::col(Column::Position).is_null())
         .to_owned();
     let select = Query::select()
-        .expr_as(last, "last")
+        .expr_as(last_position(), "last")
         .expr_as(Expr::exists(new), "more")
         .to_owned();
     let row = db.fresh().query_one(&select).await?;
@@ -49,10 +48,9 @@ pub(super) async fn head(db: &Db) -> Result<Head> {
     })
 }
 
-/// The last place that was given; 0 before the first.
-pub(super) async fn last_position(db: &impl ConnectionTrait) -> Result<i64> {
-    let last: Option<i64> = last().into_tuple().one(db).await?;
-    Ok(last.unwrap_or_default())
+/// The last place that was given, which is null before the first.
+pub(super) fn last_position() -> Expr {
+    Expr::SubQuery(None, Box::new(last().into_query().into()))
 }
 
 fn last() -> sea_orm::Select<order_event::Entity> {
@@ -77,36 +75,29 @@ pub(super) async fn position_of(db: &Db, whose: Whose, order: OrderId, seq: i32)
     Ok(position.flatten())
 }
 
-/// The events of somebody's that lie behind a place: a page of them, with their orders.
+/// The events of somebody's that lie behind a place: a page of them, with their orders, in one statement.
 pub(super) async fn after(db: &Db, whose: Whose, position: i64) -> Result<Vec<Arc<Happening>>> {
-    let events = of(whose)
+    let order = order_event::Entity::belongs_to(shop_order::Entity)
+        .from(Column::OrderId)
+        .to(shop_order::Column::Id);
+    let rows = of(whose)
         .filter(Column::Position.gt(position))
         .order_by_asc(Column::Position)
         .limit(PAGE)
+        .join(JoinType::InnerJoin, order.into())
+        .select_also(shop_order::Entity)
         .all(db.fresh())
         .await?;
-    if events.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids: HashSet<OrderId> = events.iter().map(|event| event.order_id).collect();
-    let orders = shop_order::Entity::find()
-        .filter(shop_order::Column::Id.is_in(ids))
-        .all(db.fresh())
-        .await?;
-    let orders: HashMap<OrderId, Arc<shop_order::Model>> = orders
-        .into_iter()
-        .map(|order| (order.id, Arc::new(order)))
-        .collect();
-    let happening = |event: order_event::Model| {
-        let order = orders.get(&event.order_id);
+    let happening = |(event, order): (order_event::Model, Option<shop_order::Model>)| {
         // A foreign key says that it is there.
         let order = order.ok_or_else(|| Error::internal(anyhow::anyhow!("an event has no order")))?;
         Ok(Arc::new(Happening {
-            order: Arc::clone(order),
             event: Arc::new(event),
+            order: Arc::new(order),
+            written: Written::default(),
         }))
     };
-    events.into_iter().map(happening).collect()
+    rows.into_iter().map(happening).collect()
 }
 
 fn of(whose: Whose) -> sea_orm::Select<order_event::Entity> {

@@ -2,10 +2,13 @@
 //! out between the two, none comes twice, and they come in their order.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, ready};
 
 use chrono::TimeDelta;
-use futures_util::stream::{self, Stream};
+use futures_util::Stream;
+use futures_util::future::BoxFuture;
 
 use super::hub::Seat;
 use super::{Happening, Whose, cursor, read};
@@ -35,7 +38,7 @@ pub async fn of_order(
     id: OrderId,
     guest_token: Option<&str>,
     after: Option<&str>,
-) -> Result<impl Stream<Item = Result<Arc<Happening>, End>> + Send + use<>> {
+) -> Result<Happenings> {
     if find::order(ctx, &OrderBy::Id(id), guest_token).await?.is_none() {
         let message = "there is no such order, or none that you may see";
         return Err(Error::bad_input("orderId", message));
@@ -47,10 +50,7 @@ pub async fn of_order(
 ///
 /// # Errors
 /// Unauthenticated; BadInput for `after`.
-pub async fn of_own(
-    ctx: &Context,
-    after: Option<&str>,
-) -> Result<impl Stream<Item = Result<Arc<Happening>, End>> + Send + use<>> {
+pub async fn of_own(ctx: &Context, after: Option<&str>) -> Result<Happenings> {
     ctx.require(Permission::OwnAccount)?;
     let user = ctx.actor.user().ok_or(Error::Forbidden)?;
     subscribe(ctx, Whose::User(user), after).await
@@ -60,19 +60,12 @@ pub async fn of_own(
 ///
 /// # Errors
 /// Unauthenticated, Forbidden; BadInput for `after`.
-pub async fn of_shop(
-    ctx: &Context,
-    after: Option<&str>,
-) -> Result<impl Stream<Item = Result<Arc<Happening>, End>> + Send + use<>> {
+pub async fn of_shop(ctx: &Context, after: Option<&str>) -> Result<Happenings> {
     ctx.require(Permission::ReadOrders)?;
     subscribe(ctx, Whose::Everybody, after).await
 }
 
-async fn subscribe(
-    ctx: &Context,
-    whose: Whose,
-    after: Option<&str>,
-) -> Result<impl Stream<Item = Result<Arc<Happening>, End>> + Send + use<>> {
+async fn subscribe(ctx: &Context, whose: Whose, after: Option<&str>) -> Result<Happenings> {
     let after = after.map(|text| cursor::read(text, "after")).transpose()?;
     let platform = Arc::clone(&ctx.platform);
     // What is committed by now is not told as news, and has the place that `after` may ask for.
@@ -88,21 +81,16 @@ async fn subscribe(
             State::Behind(position.ok_or_else(unknown)?)
         }
     };
-    let reader = Reader {
+    Ok(Happenings {
         platform,
         whose,
         state,
+        reading: None,
         read: VecDeque::new(),
-    };
-    Ok(stream::unfold(Some(reader), |reader| async {
-        let mut reader = reader?;
-        match reader.next().await {
-            Ok(happening) => Some((Ok(happening), Some(reader))),
-            Err(end) => Some((Err(end), None)),
-        }
-    }))
+    })
 }
 
+#[derive(Debug)]
 enum State {
     /// Reading the table from behind this place on. There is no seat at the hub yet: during a long replay it would only
     /// be full.
@@ -110,24 +98,60 @@ enum State {
     /// At the hub, with the few that were handed out before the seat was taken still to be read, from behind this place on.
     Closing(i64, Seat),
     Live(Seat),
+    /// The end was told.
+    Over,
 }
 
-struct Reader {
+/// What one subscription hears. Written by hand, and with what it reads in a box of its own: there are tens of thousands of
+/// these, and almost all of them only wait.
+pub struct Happenings {
     platform: Arc<Platform>,
     whose: Whose,
     state: State,
+    /// A page of the table, which is on its way.
+    reading: Option<BoxFuture<'static, Result<Vec<Arc<Happening>>>>>,
     /// Read from the table, and not told yet.
     read: VecDeque<Arc<Happening>>,
 }
 
-impl Reader {
-    async fn next(&mut self) -> Result<Arc<Happening>, End> {
+impl std::fmt::Debug for Happenings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Happenings")
+            .field("whose", &self.whose)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Stream for Happenings {
+    type Item = Result<Arc<Happening>, End>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
+        let next = ready!(self.poll(cx));
+        if !matches!(next, Some(Ok(_))) {
+            self.state = State::Over;
+        }
+        Poll::Ready(next)
+    }
+}
+
+impl Happenings {
+    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<Result<Arc<Happening>, End>>> {
         loop {
             if let Some(happening) = self.read.pop_front() {
-                return Ok(happening);
+                return Poll::Ready(Some(Ok(happening)));
+            }
+            if let Some(reading) = &mut self.reading {
+                let page = ready!(reading.as_mut().poll(cx));
+                self.reading = None;
+                match page {
+                    Ok(page) => self.take(page),
+                    Err(error) => return Poll::Ready(Some(Err(End::Failed(error)))),
+                }
+                continue;
             }
             match &mut self.state {
-                State::Live(seat) => match seat.events.recv().await {
+                State::Live(seat) => match ready!(seat.poll_next(cx)) {
                     Some(happening) => {
                         let position = happening.event.position.unwrap_or_default();
                         // The table has an event before the hub does: this one was read there already.
@@ -135,11 +159,20 @@ impl Reader {
                             continue;
                         }
                         seat.position = position;
-                        return Ok(happening);
+                        return Poll::Ready(Some(Ok(happening)));
                     }
-                    None => self.let_go()?,
+                    None => {
+                        if let Err(end) = self.let_go() {
+                            return Poll::Ready(Some(Err(end)));
+                        }
+                    }
                 },
-                State::Behind(_) | State::Closing(..) => self.read_on().await.map_err(End::Failed)?,
+                State::Behind(position) | State::Closing(position, _) => {
+                    let (platform, whose, position) = (Arc::clone(&self.platform), self.whose, *position);
+                    let page = async move { read::after(&platform.db, whose, position).await };
+                    self.reading = Some(Box::pin(page));
+                }
+                State::Over => return Poll::Ready(None),
             }
         }
     }
@@ -157,13 +190,12 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads a page, and goes on to the hub when it was the last.
-    async fn read_on(&mut self) -> Result<()> {
+    /// Takes a page in, and goes on to the hub when it was the last.
+    fn take(&mut self, mut page: Vec<Arc<Happening>>) {
         let (State::Behind(position) | State::Closing(position, _)) = &self.state else {
-            return Ok(());
+            return;
         };
         let mut position = *position;
-        let mut page = read::after(&self.platform.db, self.whose, position).await?;
         let full = u64::try_from(page.len()).unwrap_or(u64::MAX) == read::PAGE;
         let place = |happening: &Happening| happening.event.position.unwrap_or_default();
         if let State::Closing(_, seat) = &self.state {
@@ -185,8 +217,7 @@ impl Reader {
                 State::Live(seat)
             }
             State::Closing(_, seat) => State::Closing(position, seat),
-            live @ State::Live(_) => live,
+            other @ (State::Live(_) | State::Over) => other,
         };
-        Ok(())
     }
 }

@@ -13,49 +13,75 @@ use crate::kernel::error::Result;
 pub(super) struct Tail {
     /// The last place that the hub was given; None until the first pass.
     position: Option<i64>,
+    /// Places were given, and other processes have not been told.
+    owes_hint: bool,
     /// The number of the last pass, and what came of it.
     pub(super) outcome: Option<(u64, Result<()>)>,
 }
 
 impl Tail {
-    /// Gives places to what is new, and passes on what has one. Where it is cut off, the next pass goes on.
-    pub(super) async fn pass(&mut self, db: &Db, clock: &dyn Clock, hub: &Hub, news: &NewsBus) -> Result<()> {
+    /// Gives places to what is new, and passes on what has one: how many. Where it is cut off, the next pass goes on.
+    pub(super) async fn pass(
+        &mut self,
+        db: &Db,
+        clock: &dyn Clock,
+        hub: &Hub,
+        news: &NewsBus,
+    ) -> Result<u64> {
         let head = read::head(db).await?;
         // Nobody waits yet: what was before is for those who ask for it.
         let mut position = *self.position.get_or_insert_with(|| {
             hub.start(head.position);
             head.position
         });
-        if head.more && sequence::give_places(db).await? > 0 {
+        if head.more {
+            self.owes_hint |= sequence::give_places(db).await? > 0;
+        }
+        let told = if head.more || head.position != position {
+            self.tell(db, clock, hub, &mut position).await
+        } else {
+            Ok(0)
+        };
+        // Those who wait here are served first: to the others it is only a hint.
+        if self.owes_hint {
+            self.owes_hint = false;
             news.tell(|| News::OrderEvents);
-            // The hint is only a hint, and those who wait here are served without it.
             if let Err(error) = db.notify(HINT).await {
                 tracing::warn!(error = %error, "other processes are not told of new order events: they come seconds later");
             }
-        } else if head.position == position {
-            return Ok(());
         }
+        told
+    }
+
+    /// From behind this place on.
+    async fn tell(&mut self, db: &Db, clock: &dyn Clock, hub: &Hub, position: &mut i64) -> Result<u64> {
+        let mut told = 0;
         loop {
-            let page = read::after(db, Whose::Everybody, position).await?;
-            let full = u64::try_from(page.len()).unwrap_or(u64::MAX) == read::PAGE;
+            let page = read::after(db, Whose::Everybody, *position).await?;
+            let count = u64::try_from(page.len()).unwrap_or(u64::MAX);
+            told += count;
             for happening in &page {
                 let place = happening.event.position.unwrap_or_default();
-                if place != position + 1 {
-                    tracing::error!(position, place, "the places of order events have a gap");
+                if place != *position + 1 {
+                    tracing::error!(
+                        position = *position,
+                        place,
+                        "the places of order events have a gap"
+                    );
                 }
-                position = place;
+                *position = place;
                 let now = clock.now();
-                hub.publish(happening, position, now);
+                hub.publish(happening, *position, now);
                 // Clocks of two servers may differ by more than it took.
                 let lag = (now - happening.event.occurred_at).to_std().unwrap_or_default();
                 EVENT_LAG.histogram([]).record(lag);
             }
-            self.position = Some(position);
+            self.position = Some(*position);
             EVENT_POSITION
                 .gauge([])
-                .set(u32::try_from(position).unwrap_or(u32::MAX));
-            if !full {
-                return Ok(());
+                .set(u32::try_from(*position).unwrap_or(u32::MAX));
+            if count < read::PAGE {
+                return Ok(told);
             }
         }
     }
