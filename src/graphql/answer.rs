@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_graphql::{ErrorExtensionValues, PathSegment, Response, ServerError, Value};
+use bytes::Bytes;
 use serde::Serialize;
 
 use super::document::coded;
@@ -23,6 +24,8 @@ pub enum Answer {
     Failed(Failure, Vec<ServerError>),
     /// There is `data`, though it may be null, with errors that say why.
     Executed(Response),
+    /// The same, written already, for all who asked the same: there are no errors.
+    Written(Bytes),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +98,7 @@ impl Answer {
                 let data = Json(&response.data);
                 serde_json::to_string(&Data { data }).ok()
             }
-            Self::Executed(_) | Self::Refused(_) | Self::Failed(..) => None,
+            Self::Executed(_) | Self::Written(_) | Self::Refused(_) | Self::Failed(..) => None,
         }
     }
 
@@ -103,7 +106,7 @@ impl Answer {
     pub fn is_forbidden(&self) -> bool {
         match self {
             Self::Refused(errors) => errors.iter().any(|error| code(error) == Some("FORBIDDEN")),
-            Self::Failed(..) | Self::Executed(_) => false,
+            Self::Failed(..) | Self::Executed(_) | Self::Written(_) => false,
         }
     }
 
@@ -163,6 +166,7 @@ impl Answer {
         let errors = match &mut self {
             Self::Refused(errors) | Self::Failed(_, errors) => errors,
             Self::Executed(response) => &mut response.errors,
+            Self::Written(_) => return self,
         };
         for extensions in errors.iter_mut().filter_map(|error| error.extensions.as_mut()) {
             if extensions.get("retryable").is_some() {
@@ -197,8 +201,17 @@ impl Answer {
         Self::Refused(errors)
     }
 
+    /// Whether there is `data`.
+    pub fn is_executed(&self) -> bool {
+        match self {
+            Self::Executed(_) | Self::Written(_) => true,
+            Self::Refused(_) | Self::Failed(..) => false,
+        }
+    }
+
     pub fn errors(&self) -> &[ServerError] {
         match self {
+            Self::Written(_) => &[],
             Self::Refused(errors) | Self::Failed(_, errors) => errors,
             Self::Executed(response) => &response.errors,
         }
@@ -206,11 +219,12 @@ impl Answer {
 
     pub fn to_json(&self) -> Vec<u8> {
         let json = match self {
+            Self::Written(json) => return json.to_vec(),
             Self::Refused(errors) | Self::Failed(_, errors) => serde_json::to_vec(&Errors {
                 errors,
                 extensions: match self {
                     Self::Failed(Failure::Throttled(cost), _) => Some(cost.to_extensions()),
-                    Self::Refused(_) | Self::Failed(..) | Self::Executed(_) => None,
+                    Self::Refused(_) | Self::Failed(..) | Self::Executed(_) | Self::Written(_) => None,
                 },
             }),
             Self::Executed(response) => serde_json::to_vec(&Executed {

@@ -6,7 +6,7 @@ use super::cookies::RefreshCookie;
 use super::error::Result;
 use super::limits::Limits;
 use super::loaders::Loaders;
-use super::turn::Turn;
+use super::heard::{Given, Handover};
 use crate::domain::context::Context;
 use crate::kernel::error::Error;
 
@@ -18,8 +18,10 @@ pub(crate) trait ContextExt<'a> {
     fn limits(&self) -> Result<&'a Limits>;
     /// How the refresh token of this request travels.
     fn refresh_cookie(&self) -> Result<&'a RefreshCookie>;
-    /// Whether a subscription is answering or waiting.
-    fn turn(&self) -> Result<&'a Turn>;
+    /// Where a subscription leaves what is to come.
+    fn handover(&self) -> Result<&'a Handover>;
+    /// What a subscription is to answer, once it has been begun.
+    fn given(&self) -> Option<&'a Given>;
 }
 
 impl<'a> ContextExt<'a> for GraphqlContext<'a> {
@@ -40,8 +42,12 @@ impl<'a> ContextExt<'a> for GraphqlContext<'a> {
             .ok_or_else(|| missing("refresh cookie"))
     }
 
-    fn turn(&self) -> Result<&'a Turn> {
-        self.data_opt::<Turn>().ok_or_else(|| missing("turn"))
+    fn handover(&self) -> Result<&'a Handover> {
+        self.data_opt::<Handover>().ok_or_else(|| missing("handover"))
+    }
+
+    fn given(&self) -> Option<&'a Given> {
+        self.data_opt::<Given>()
     }
 }
 

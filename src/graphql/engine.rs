@@ -16,12 +16,13 @@ use tracing::{Instrument as _, Span};
 use super::answer::Answer;
 use super::cookies::RefreshCookie;
 use super::document::{self, InputTypes, Known, Novelty, Prepared};
-use super::execution::{self, Next, Running};
+use super::execution;
 use super::persisted::Persisted;
 use super::schema::{self, ShopSchema};
 use super::throttle::{self, REFUSED};
+use super::heard::{self, Heard, Questions};
 use super::told::Telling;
-use super::watch::{self, Subscribed, Watch};
+use super::watch::{self, Watch};
 use crate::domain::answers::Recorder;
 use crate::domain::context::{Context, Platform};
 use crate::infra::telemetry::trace;
@@ -58,6 +59,8 @@ pub struct Engine {
     introspection: bool,
     persisted: Persisted,
     known: Known,
+    /// What subscriptions ask.
+    questions: Questions,
     /// Queries and mutations that may still begin.
     places: Arc<Semaphore>,
 }
@@ -83,6 +86,7 @@ impl Engine {
         let places = limits.in_flight.min(Semaphore::MAX_PERMITS);
         Self {
             places: Arc::new(Semaphore::new(places)),
+            questions: Questions::new(platform.orders.shared_events),
             schema: Schema(schema),
             trusting: None,
             types,
@@ -168,25 +172,19 @@ impl Engine {
         })
     }
 
-    fn learn(&self, novelty: &mut Novelty, answer: &Answer) {
-        if matches!(answer, Answer::Executed(_)) {
-            self.learn_valid(novelty);
-        }
-    }
-
-    /// Of a document that has been executed before.
-    pub(super) fn learn_valid(&self, novelty: &mut Novelty) {
-        if let Some(registration) = novelty.registration.take() {
+    /// What was accepted.
+    pub(super) fn learn(&self, novelty: Novelty) {
+        if let Some(registration) = novelty.registration {
             self.persisted.register(registration);
         }
-        if let Some(proof) = novelty.proof.take() {
+        if let Some(proof) = novelty.proof {
             self.known.learn(proof);
         }
     }
 
     /// The one that executes it.
-    fn schema_for(&self, prepared: &Prepared) -> &ShopSchema {
-        let trusting = self.trusting.as_ref().filter(|_| prepared.is_proven);
+    pub(super) fn schema_for(&self, is_proven: bool) -> &ShopSchema {
+        let trusting = self.trusting.as_ref().filter(|_| is_proven);
         &trusting.unwrap_or(&self.schema).0
     }
 
@@ -224,7 +222,7 @@ impl Engine {
         mut prepared: Prepared,
         recorder: Option<Arc<Recorder>>,
     ) -> Answer {
-        let mut novelty = std::mem::take(&mut prepared.novelty);
+        let novelty = std::mem::take(&mut prepared.novelty);
         let watch = Watch::begin(&prepared, self.platform.slow);
         let (request, span) = (Span::current(), watch.span());
         let answer = self
@@ -232,7 +230,9 @@ impl Engine {
             .instrument(span.clone())
             .await;
         watch.end(&answer, &span);
-        self.learn(&mut novelty, &answer);
+        if answer.is_executed() {
+            self.learn(novelty);
+        }
         answer
     }
 
@@ -265,7 +265,7 @@ impl Engine {
             }
         };
         let repeatable = prepared.is_repeatable;
-        let schema = self.schema_for(&prepared).clone();
+        let schema = self.schema_for(prepared.is_proven).clone();
         let (kind, charges) = (prepared.kind, std::mem::take(&mut prepared.charges));
         let tells = prepared.names_each_once && !trace::is_on();
         let mut request = request(prepared, refresh_cookie);
@@ -297,14 +297,13 @@ impl Engine {
         answer
     }
 
-    /// Validates and executes an operation of any kind: all its answers. An answer that is not `Executed` is the last.
-    pub fn subscribe(self: Arc<Self>, caller: Caller, mut prepared: Prepared) -> BoxStream<'static, Answer> {
+    /// Validates and executes an operation of any kind: all its answers. An answer that is not executed is the last.
+    pub fn subscribe(self: Arc<Self>, caller: Caller, prepared: Prepared) -> BoxStream<'static, Answer> {
         if prepared.kind != OperationType::Subscription {
             return async move { self.run(caller, prepared).await }
                 .into_stream()
                 .boxed();
         }
-        let novelty = std::mem::take(&mut prepared.novelty);
         let begun = async move {
             if self.is_full() {
                 return Err(Answer::overloaded());
@@ -312,44 +311,30 @@ impl Engine {
             let (rates, Caller { actor, origin, .. }) = (&self.platform.rates, &caller);
             // Its events are its shop's doing, and not charged.
             throttle::take(rates, actor, origin, prepared.cost).await?;
-            Ok(self.events(caller, prepared, novelty))
+            heard::begin(self, caller, prepared).await
         };
-        let told = |begun| match begun {
-            Ok(events) => events,
+        let told = |begun: Result<Option<Heard>, Answer>| match begun {
+            Ok(Some(told)) => told.boxed(),
+            Ok(None) => stream::empty().boxed(),
             Err(refusal) => stream::iter([refusal]).boxed(),
         };
-        stream::once(begun).flat_map(told).boxed()
+        // In a box that is gone once it has begun.
+        stream::once(begun.boxed()).flat_map(told).boxed()
     }
 
-    fn events(
-        self: Arc<Self>,
-        caller: Caller,
-        prepared: Prepared,
-        novelty: Novelty,
-    ) -> BoxStream<'static, Answer> {
-        // Reads what was written: an event is told at once, and what it is about may not have come to a replica yet.
-        let context = Context::writing(caller.actor, caller.origin, Arc::clone(&self.platform));
-        let schema = self.schema_for(&prepared).clone();
-        let request = request(prepared, caller.refresh_cookie);
-        let running = Running::new(&schema, request, context, self.limits.deadline);
-        let subscribed = Subscribed::begin();
-        stream::unfold(Some((running, subscribed, novelty)), move |state| {
-            let engine = Arc::clone(&self);
-            async move {
-                let (mut running, subscribed, mut novelty) = state?;
-                let answer = match running.next().await {
-                    Next::Response(response) => Answer::of_event(*response, &engine.limits),
-                    Next::TooSlow => Answer::timeout(),
-                    Next::Panicked => Answer::internal(),
-                    Next::End => return None,
-                };
-                subscribed.told(&answer);
-                engine.learn(&mut novelty, &answer);
-                let goes_on = matches!(answer, Answer::Executed(_));
-                Some((answer, goes_on.then_some((running, subscribed, novelty))))
-            }
-        })
-        .boxed()
+    /// The first answer to a subscription, or to an event that is given to it; None when there is none.
+    pub(super) async fn first(
+        &self,
+        schema: &ShopSchema,
+        request: Request,
+        context: Context,
+    ) -> Option<Answer> {
+        let first = execution::first(schema, request, context);
+        let first = within(self.limits.deadline, AssertUnwindSafe(first).catch_unwind());
+        match first.await {
+            Ok(response) => response.map(|response| Answer::of_event(response, &self.limits)),
+            Err(failed) => Some(failed),
+        }
     }
 
     pub fn limits(&self) -> &LimitsConfig {
@@ -359,12 +344,16 @@ impl Engine {
     pub fn platform(&self) -> &Arc<Platform> {
         &self.platform
     }
+
+    pub(super) fn questions(&self) -> &Questions {
+        &self.questions
+    }
 }
 
 /// What a subscription is told that came as an ordinary request.
 pub const NEEDS_STREAM: &str = "Subscriptions need a WebSocket, or a request that accepts text/event-stream.";
 
-fn request(prepared: Prepared, refresh_cookie: RefreshCookie) -> Request {
+pub(super) fn request(prepared: Prepared, refresh_cookie: RefreshCookie) -> Request {
     let mut request = Request::new(String::new())
         .variables(prepared.variables)
         .data(refresh_cookie);

@@ -48,7 +48,7 @@ impl Engine {
         let asked = tokio::time::timeout(self.limits().deadline, self.platform().answers.ask(&key));
         match asked.await {
             Ok(AskedAnswer::Kept(kept)) => {
-                self.learn_valid(&mut prepared.novelty);
+                self.learn(std::mem::take(&mut prepared.novelty));
                 ANSWERS.counter(["hit"]).increment(1);
                 Given::Kept(kept)
             }

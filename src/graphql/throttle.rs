@@ -129,8 +129,8 @@ impl Toll<'_> {
                 charges.of_answer(self.requested, data, errors, most_errors)
             }
             Answer::Refused(_) => self.requested.min(REFUSED),
-            // Nobody knows what was done until then.
-            Answer::Failed(..) => self.requested,
+            // Nobody knows what was done until then; events are not charged one by one.
+            Answer::Failed(..) | Answer::Written(_) => self.requested,
         };
         let back = self.requested - actual;
         let throttle = self.taken.map(|(limiter, key, taken)| {

@@ -82,6 +82,7 @@ impl Outcome {
             Answer::Failed(Failure::Overloaded, _) => Self::Overloaded,
             Answer::Refused(_) | Answer::Executed(_) if has("THROTTLED") => Self::Throttled,
             Answer::Refused(_) => Self::Refused,
+            Answer::Written(_) => Self::Ok,
             Answer::Executed(_) if has("INTERNAL") => Self::Internal,
             Answer::Executed(response) if response.errors.is_empty() => Self::Ok,
             Answer::Executed(_) => Self::Errors,

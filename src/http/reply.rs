@@ -16,7 +16,7 @@ pub(super) const VARY: HeaderValue = HeaderValue::from_static("accept, authoriza
 /// An answer to a well-formed request.
 pub(super) fn answer(answer: &Answer, media_type: MediaType) -> Response {
     let status = match (answer, media_type) {
-        (Answer::Executed(_), _) => StatusCode::OK,
+        (Answer::Executed(_) | Answer::Written(_), _) => StatusCode::OK,
         // These are meant for what stands between, too, whatever the client reads.
         (Answer::Failed(Failure::Throttled(_), _), _) => StatusCode::TOO_MANY_REQUESTS,
         (Answer::Failed(Failure::Overloaded, _), _) => StatusCode::SERVICE_UNAVAILABLE,

@@ -4,6 +4,7 @@
 //! Outermost first: tokens and brackets while lexing, then parsing, then the size of the selected
 //! operation with its fragments spread, then the input, then the size of what it asks for. Everything here is linear in the text.
 
+mod alike;
 mod caching;
 mod charges;
 mod cost;
@@ -54,6 +55,7 @@ pub struct Checked {
     public_age: Option<u32>,
     is_repeatable: bool,
     names_each_once: bool,
+    is_alike: bool,
     /// What it costs, where no variable has a say in that.
     cost: Option<(u64, Charges)>,
     proven: Proven,
@@ -81,6 +83,8 @@ pub struct Prepared {
     pub is_repeatable: bool,
     /// Whether nothing in the answer has to be put together of two fields with one name.
     pub names_each_once: bool,
+    /// Whether all who hear of an event by it hear the same.
+    pub is_alike: bool,
     /// Whether the same with such variables has passed validation.
     pub is_proven: bool,
     /// What to remember of it once it has been executed.
@@ -195,9 +199,11 @@ fn check_one(
             .all(|field| types.takes_key(field.node.name.node.as_str()));
     let public_age = caching::public_age(&document, &operation, types);
     let names_each_once = once::is_true_of(&document, &operation);
+    let is_alike = alike::is_alike(&document, &operation, types);
     Ok(Checked {
         public_age,
         names_each_once,
+        is_alike,
         fragments: document,
         operation,
         name,
@@ -248,6 +254,7 @@ pub fn bind(
         public_age: checked.public_age,
         is_repeatable: checked.is_repeatable,
         names_each_once: checked.names_each_once,
+        is_alike: checked.is_alike,
         is_proven: false,
         novelty: Novelty::default(),
     })

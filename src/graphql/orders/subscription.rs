@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Subscription};
-use futures_util::{Stream, StreamExt as _};
+use futures_util::Stream;
+use futures_util::stream::{self, Iter};
 
 use super::OrderEvent;
 use crate::domain::orders::feed::Happening;
-use crate::domain::orders::feed::subscribe::{End, of_order, of_own, of_shop};
+use crate::domain::orders::feed::subscribe::{End, Happenings, of_order, of_own, of_shop};
 use crate::domain::permission::Permission;
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::{ApiError, Result, coded};
 use crate::graphql::guard::Requires;
 use crate::graphql::ids::parse_id;
-use crate::graphql::turn::Turn;
 
 /// Why a subscription ends before its client wants it to.
 #[derive(Clone, Debug)]
@@ -31,15 +31,20 @@ impl From<Ended> for async_graphql::Error {
     }
 }
 
-fn told(
-    turn: Turn,
-    happenings: impl Stream<Item = std::result::Result<Arc<Happening>, End>> + Send + 'static,
-) -> impl Stream<Item = std::result::Result<OrderEvent, Ended>> + Send + 'static {
-    let events = happenings.map(|next| match next {
-        Ok(happening) => Ok(event(&happening)),
-        Err(end) => Err(Ended(end)),
-    });
-    turn.of(events)
+/// What the library is told of a subscription: the one event that is given, or nothing where it has only begun.
+type Told = Iter<std::option::IntoIter<std::result::Result<OrderEvent, Ended>>>;
+
+fn given(ctx: &Context<'_>) -> Option<Told> {
+    let event = match &ctx.given()?.0 {
+        Ok(happening) => Ok(event(happening)),
+        Err(end) => Err(Ended(end.clone())),
+    };
+    Some(stream::iter(Some(event)))
+}
+
+fn begun(ctx: &Context<'_>, happenings: Happenings) -> Result<Told> {
+    ctx.handover()?.leave(happenings);
+    Ok(stream::iter(None))
 }
 
 fn event(happening: &Happening) -> OrderEvent {
@@ -64,9 +69,12 @@ impl OrdersSubscription {
         )]
         after: Option<String>,
     ) -> Result<impl Stream<Item = std::result::Result<OrderEvent, Ended>> + 'static> {
+        if let Some(given) = given(ctx) {
+            return Ok(given);
+        }
         let id = parse_id(&order_id, "orderId")?;
         let happenings = of_order(ctx.domain()?, id, guest_token.as_deref(), after.as_deref()).await?;
-        Ok(told(ctx.turn()?.clone(), happenings))
+        begun(ctx, happenings)
     }
 
     /// What happens to all your orders, each event once; those of one order in order. For whoever is signed in.
@@ -79,8 +87,11 @@ impl OrdersSubscription {
         )]
         after: Option<String>,
     ) -> Result<impl Stream<Item = std::result::Result<OrderEvent, Ended>> + 'static> {
+        if let Some(given) = given(ctx) {
+            return Ok(given);
+        }
         let happenings = of_own(ctx.domain()?, after.as_deref()).await?;
-        Ok(told(ctx.turn()?.clone(), happenings))
+        begun(ctx, happenings)
     }
 
     /// What happens to everybody's orders, each event once; those of one order in order. For staff.
@@ -93,7 +104,10 @@ impl OrdersSubscription {
         )]
         after: Option<String>,
     ) -> Result<impl Stream<Item = std::result::Result<OrderEvent, Ended>> + 'static> {
+        if let Some(given) = given(ctx) {
+            return Ok(given);
+        }
         let happenings = of_shop(ctx.domain()?, after.as_deref()).await?;
-        Ok(told(ctx.turn()?.clone(), happenings))
+        begun(ctx, happenings)
     }
 }

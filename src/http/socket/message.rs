@@ -3,7 +3,6 @@
 use async_graphql::ServerError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::Close;
 use crate::graphql::engine::GraphqlRequest;
@@ -88,7 +87,14 @@ fn authorization(payload: Option<Value>) -> Result<Option<String>, Close> {
     }
 }
 
-/// What we say.
+/// An answer, whose JSON is written already: it goes to many, and is not looked at again.
+pub(super) fn next(id: &str, payload: &str) -> String {
+    // A string is always written.
+    let id = serde_json::to_string(id).unwrap_or_default();
+    [r#"{"type":"next","id":"#, &id, r#","payload":"#, payload, "}"].concat()
+}
+
+/// What else we say.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Say<'a> {
@@ -96,10 +102,6 @@ pub(super) enum Say<'a> {
     Pong {
         #[serde(skip_serializing_if = "Option::is_none")]
         payload: Option<Value>,
-    },
-    Next {
-        id: &'a str,
-        payload: &'a RawValue,
     },
     /// The operation failed as a whole; no `complete` follows.
     Error {

@@ -4,7 +4,9 @@
 mod message;
 mod outbox;
 mod session;
+mod turns;
 
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,8 +32,11 @@ use crate::kernel::config::Environment;
 
 const PROTOCOL: &str = "graphql-transport-ws";
 
-/// axum's own are 128 KiB each, which ten thousand idle sockets would turn into gigabytes.
-const BUFFER_BYTES: usize = 2048;
+/// axum's own are 128 KiB each, which ten thousand idle sockets would turn into gigabytes. A `subscribe` fits into it.
+const READ_BYTES: usize = 1024;
+
+/// Each message is written at once: nothing is gained by waiting for another.
+const WRITE_BYTES: usize = 0;
 
 /// How long a client may take to notice that it is being shown out.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -94,20 +99,29 @@ pub(super) async fn open(
     let limit = shared.limits().socket_message_bytes;
     upgrade
         .protocols([PROTOCOL])
-        .read_buffer_size(BUFFER_BYTES)
-        .write_buffer_size(BUFFER_BYTES)
+        .read_buffer_size(READ_BYTES)
+        .write_buffer_size(WRITE_BYTES)
         .max_message_size(limit)
         .max_frame_size(limit)
         .on_upgrade(move |socket| {
+            let speaks = socket.protocol().is_some_and(|protocol| protocol == PROTOCOL);
+            let (sink, stream) = socket.split();
             let tasks = shared.lifecycle.tasks.clone();
-            tasks.track_future(serve(shared, origin, socket, place))
+            // In a task of its own: the library's keeps what the socket was made of for as long as it goes on.
+            tasks.spawn(serve(shared, origin, speaks, sink, stream, place));
+            ready(())
         })
 }
 
-async fn serve(shared: Arc<Shared>, origin: Origin, socket: WebSocket, place: Member) {
-    let speaks = socket.protocol().is_some_and(|protocol| protocol == PROTOCOL);
+async fn serve(
+    shared: Arc<Shared>,
+    origin: Origin,
+    speaks: bool,
+    mut sink: Sending,
+    mut stream: Receiving,
+    place: Member,
+) {
     let _open = (SOCKETS.hold(), place);
-    let (mut sink, mut stream) = socket.split();
     let close = if speaks {
         session::run(shared, origin, &mut sink, &mut stream).await
     } else {
@@ -171,4 +185,22 @@ fn is_this_machine(origin: &str, port: u16) -> bool {
         };
         local && url.port_or_known_default() == Some(port)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_task<F: Future>(
+        _: impl Fn(Arc<Shared>, Origin, bool, Sending, Receiving, Member) -> F,
+    ) -> usize {
+        size_of::<F>()
+    }
+
+    /// There are tens of thousands of these. Larger is not wrong, but it is worth a thought.
+    #[test]
+    fn a_socket_that_waits_is_small() {
+        let size = size_of_task(serve);
+        assert!(size <= 4_096, "{size}");
+    }
 }

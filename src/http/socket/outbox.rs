@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::future::pending;
+use std::sync::Arc;
 
 use axum::extract::ws::Message;
 use futures_util::SinkExt as _;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::Sending;
+use super::turns::Turn;
 
 /// So many answers to what is no operation may wait until a client that does not read them is not read either.
 const ROOM: usize = 64;
@@ -16,18 +17,16 @@ pub(super) struct Outbox<'a> {
     sink: &'a mut Sending,
     waiting: VecDeque<Outgoing>,
     /// What the library has been given, and has not got rid of yet.
-    writing: Option<Turn>,
+    writing: Option<Option<Turn>>,
     room: usize,
 }
-
-/// Of an operation, from an answer to the next one; what is no answer takes none.
-pub(super) type Turn = Option<OwnedSemaphorePermit>;
 
 struct Outgoing {
     message: Message,
     /// The operation that it is about.
-    id: Option<String>,
-    turn: Turn,
+    id: Option<Arc<str>>,
+    /// Of an operation, from an answer to the next one; what is no answer takes none.
+    turn: Option<Turn>,
 }
 
 impl<'a> Outbox<'a> {
@@ -41,7 +40,7 @@ impl<'a> Outbox<'a> {
         }
     }
 
-    pub(super) fn push(&mut self, message: Message, id: Option<String>, turn: Turn) {
+    pub(super) fn push(&mut self, message: Message, id: Option<Arc<str>>, turn: Option<Turn>) {
         self.waiting.push_back(Outgoing { message, id, turn });
     }
 

@@ -6,20 +6,22 @@
 //! that does not read holds what it asked for, and nothing else.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
 use axum::extract::ws::Message;
-use futures_util::stream::{AbortHandle, Abortable, BoxStream, SelectAll};
-use futures_util::{Stream, StreamExt as _, stream};
-use serde_json::value::RawValue;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+use futures_util::stream::{AbortHandle, Abortable, SelectAll};
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::PollSemaphore;
 use tungstenite::Error as SocketError;
 
-use super::message::{Said, Say};
-use super::outbox::{Outbox, Turn};
+use super::message::{Said, Say, next};
+use super::outbox::Outbox;
+use super::turns::{Event, InTurn, Turn, Turns};
 use super::{Close, FAREWELL, Receiving, Sending};
 use crate::graphql::answer::Answer;
 use crate::graphql::cookies::RefreshCookie;
@@ -36,14 +38,6 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 /// Queries and mutations of one socket that are executed, or wait to be read, at the same time: their answers may be large.
 const TURNS: usize = 8;
 
-/// What comes of an operation.
-enum Event {
-    /// With the operation's turn, which it has again when this is written.
-    Answer(Box<Answer>, OwnedSemaphorePermit),
-    /// Nothing more: `complete`.
-    End,
-}
-
 enum Caller {
     Nobody,
     Holder(Verified),
@@ -54,10 +48,15 @@ struct Session<'a> {
     origin: Origin,
     /// Whoever `connection_init` said, once it has come.
     caller: Option<Caller>,
+    /// Until when that may take.
+    init_by: Instant,
     /// When to look again whether the caller's token has expired.
     look_at: Instant,
-    running: SelectAll<Abortable<BoxStream<'static, (String, Event)>>>,
-    active: HashMap<String, Operation>,
+    /// When to ask next whether the client is still there, and when it was last heard.
+    beat_at: Instant,
+    heard: Instant,
+    running: SelectAll<Abortable<InTurn>>,
+    active: HashMap<Arc<str>, Operation>,
     outbox: Outbox<'a>,
     /// Of queries and mutations.
     turns: Arc<Semaphore>,
@@ -78,7 +77,8 @@ pub(super) async fn run(
     sink: &mut Sending,
     stream: &mut Receiving,
 ) -> Option<Close> {
-    let init_by = Instant::now() + shared.limits().socket_init_timeout;
+    let now = Instant::now();
+    let init_by = now + shared.limits().socket_init_timeout;
     let closing = shared.lifecycle.closing.clone();
     // From before the token is looked at, so that nothing is missed.
     let mut revoked = shared.platform().revocations.changes();
@@ -87,20 +87,26 @@ pub(super) async fn run(
         shared,
         origin,
         caller: None,
+        init_by,
         look_at: init_by,
+        beat_at: now + HEARTBEAT,
+        heard: now,
         running: SelectAll::new(),
         active: HashMap::new(),
         outbox,
         turns: Arc::new(Semaphore::new(TURNS)),
         leave_by: None,
     };
-    let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
-    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut heard = Instant::now();
+    // One for all that has its time: each would be a timer of its own, for each of very many.
+    let mut alarm = pin!(sleep_until(session.next_alarm()));
     while !session.is_over() {
+        let next = session.next_alarm();
+        if alarm.deadline() != next {
+            alarm.as_mut().reset(next);
+        }
         let done = tokio::select! {
             received = stream.next(), if session.listens() => {
-                heard = Instant::now();
+                session.heard = Instant::now();
                 match received {
                     Some(Ok(message)) => session.receive(message),
                     Some(Err(error)) => Err(close_after(error)),
@@ -114,33 +120,22 @@ pub(super) async fn run(
             },
             // Whatever went wrong, nothing can be said any more.
             written = session.outbox.write() => written.map_err(|_| None),
-            () = sleep_until(init_by), if session.caller.is_none() => {
-                Err(Some(Close::new(4408, "Connection initialisation timeout")))
-            }
             _ = revoked.changed(), if session.holds_token() => session.look(),
-            () = sleep_until(session.look_at), if session.holds_token() => session.look(),
-            _ = heartbeat.tick() => {
-                if !session.outbox.is_empty() {
-                    // Who does not read could not have answered; how long that may go on is the connection's to say.
-                    heard = Instant::now();
-                } else if heard.elapsed() > HEARTBEAT * 2 {
-                    return None;
-                } else {
-                    session.outbox.push(Message::Ping(Vec::new().into()), None, None);
-                }
-                Ok(())
-            }
+            () = alarm.as_mut() => session.ring(),
             () = closing.cancelled(), if session.leave_by.is_none() => {
                 session.leave();
                 Ok(())
             }
-            () = sleep_until(session.leave_by.unwrap_or(init_by)), if session.leave_by.is_some() => break,
         };
         if let Err(close) = done {
             return close;
         }
     }
-    Some(Close::new(1001, "Going away"))
+    Some(going_away())
+}
+
+fn going_away() -> Close {
+    Close::new(1001, "Going away")
 }
 
 /// Ok to go on; else how to end.
@@ -150,6 +145,45 @@ impl Session<'_> {
     /// A client that does not read what it is told is not heard either: it would only be told more.
     fn listens(&self) -> bool {
         self.leave_by.is_none() && self.outbox.has_room()
+    }
+
+    /// The first of all that has its time.
+    fn next_alarm(&self) -> Instant {
+        let init_by = self.caller.is_none().then_some(self.init_by);
+        let look_at = self.holds_token().then_some(self.look_at);
+        let times = [init_by, look_at, self.leave_by];
+        times.into_iter().flatten().fold(self.beat_at, Instant::min)
+    }
+
+    fn ring(&mut self) -> Step {
+        let now = Instant::now();
+        if self.leave_by.is_some_and(|at| at <= now) {
+            return Err(Some(going_away()));
+        }
+        if self.caller.is_none() && self.init_by <= now {
+            return Err(Some(Close::new(4408, "Connection initialisation timeout")));
+        }
+        if self.holds_token() && self.look_at <= now {
+            self.look()?;
+        }
+        if self.beat_at <= now {
+            self.beat_at = now + HEARTBEAT;
+            return self.beat(now);
+        }
+        Ok(())
+    }
+
+    /// Asks a client that has nothing to read whether it is still there.
+    fn beat(&mut self, now: Instant) -> Step {
+        if !self.outbox.is_empty() {
+            // Who does not read could not have answered; how long that may go on is the connection's to say.
+            self.heard = now;
+        } else if now - self.heard > HEARTBEAT * 2 {
+            return Err(None);
+        } else {
+            self.outbox.push(Message::Ping(Vec::new().into()), None, None);
+        }
+        Ok(())
     }
 
     /// What is being executed has a deadline of its own, and its client wants to know, if it reads at all. Subscriptions would
@@ -221,12 +255,13 @@ impl Session<'_> {
             Some(Caller::Nobody) => Actor::Anonymous,
             Some(Caller::Holder(token)) => auth::actor(token),
         };
-        if self.active.contains_key(&id) {
+        if self.active.contains_key(id.as_str()) {
             return Err(Some(Close::new(
                 4409,
                 format!("Subscriber for {id} already exists"),
             )));
         }
+        let id = Arc::<str>::from(id);
         let most = self.shared.limits().socket_operations;
         let refusal = if self.active.len() >= most {
             let message = format!("No more than {most} operations at once run on one socket.");
@@ -242,7 +277,7 @@ impl Session<'_> {
         self.say(&Say::Error { id: &id, payload }, Some(&id), None)
     }
 
-    fn start(&mut self, id: String, actor: Actor, prepared: Result<Prepared, Answer>) {
+    fn start(&mut self, id: Arc<str>, actor: Actor, prepared: Result<Prepared, Answer>) {
         let (handle, registration) = AbortHandle::new_pair();
         let caller = engine::Caller {
             actor,
@@ -254,25 +289,22 @@ impl Session<'_> {
             .as_ref()
             .is_ok_and(|prepared| prepared.kind == OperationType::Subscription);
         let engine = Arc::clone(&self.shared.engine);
-        let events = {
-            let id = id.clone();
-            let answers = match prepared {
-                Ok(prepared) => engine.subscribe(caller, prepared),
-                Err(refusal) => stream::once(async move { engine.refused(&caller, refusal).await }).boxed(),
-            };
-            // A subscription tells of one event at a time, whatever else goes on.
-            let turns = if endless {
-                Arc::new(Semaphore::new(1))
-            } else {
-                Arc::clone(&self.turns)
-            };
-            in_turn(answers, turns).map(move |event| (id.clone(), event))
+        let answers = match prepared {
+            Ok(prepared) => engine.subscribe(caller, prepared),
+            Err(refusal) => stream::once(async move { engine.refused(&caller, refusal).await }).boxed(),
         };
-        self.running.push(Abortable::new(events.boxed(), registration));
+        // A subscription tells of one event at a time, whatever else goes on.
+        let turns = if endless {
+            Turns::Own(Arc::default())
+        } else {
+            Turns::Shared(PollSemaphore::new(Arc::clone(&self.turns)))
+        };
+        let events = InTurn::new(Arc::clone(&id), answers, turns);
+        self.running.push(Abortable::new(events, registration));
         self.active.insert(id, Operation { handle, endless });
     }
 
-    fn tell(&mut self, id: &str, event: Event) -> Step {
+    fn tell(&mut self, id: &Arc<str>, event: Event) -> Step {
         let (answer, turn) = match event {
             Event::Answer(answer, turn) => (answer, turn),
             Event::End => {
@@ -280,30 +312,27 @@ impl Session<'_> {
                 return self.say(&Say::Complete { id }, Some(id), None);
             }
         };
-        if !matches!(*answer, Answer::Executed(_)) {
+        if !answer.is_executed() {
             self.end(id);
             let payload = answer.errors();
             return self.say(&Say::Error { id, payload }, Some(id), Some(turn));
         }
-        let json = String::from_utf8(answer.to_json()).ok();
-        match json.and_then(|json| RawValue::from_string(json).ok()) {
-            Some(payload) => {
-                let next = Say::Next {
-                    id,
-                    payload: &payload,
-                };
-                self.say(&next, Some(id), Some(turn))
-            }
-            None => Err(Some(Close::new(4500, "Internal server error"))),
-        }
+        let text = match *answer {
+            Answer::Written(json) => std::str::from_utf8(&json).ok().map(|json| next(id, json)),
+            other => String::from_utf8(other.to_json())
+                .ok()
+                .map(|json| next(id, &json)),
+        };
+        let text = text.ok_or_else(|| Some(Close::new(4500, "Internal server error")))?;
+        self.push(text, Some(id), Some(turn));
+        Ok(())
     }
 
     /// Writes it down to be written; what it is about may be withdrawn before it is.
-    fn say(&mut self, message: &Say<'_>, id: Option<&str>, turn: Turn) -> Step {
+    fn say(&mut self, message: &Say<'_>, id: Option<&Arc<str>>, turn: Option<Turn>) -> Step {
         match serde_json::to_string(message) {
             Ok(text) => {
-                self.outbox
-                    .push(Message::Text(text.into()), id.map(str::to_owned), turn);
+                self.push(text, id, turn);
                 Ok(())
             }
             Err(error) => {
@@ -311,6 +340,11 @@ impl Session<'_> {
                 Err(Some(Close::new(4500, "Internal server error")))
             }
         }
+    }
+
+    fn push(&mut self, text: String, id: Option<&Arc<str>>, turn: Option<Turn>) {
+        self.outbox
+            .push(Message::Text(text.into()), id.map(Arc::clone), turn);
     }
 
     /// The id is free again.
@@ -328,22 +362,6 @@ fn forbidden(error: TokenError) -> Option<Close> {
         TokenError::Expired | TokenError::Revoked => format!("Forbidden: {error}"),
     };
     Some(Close::new(4403, reason))
-}
-
-/// What comes of an operation, answer by answer: none is begun before there is a turn for it, and the turn lasts until it
-/// is written.
-fn in_turn(answers: BoxStream<'static, Answer>, turns: Arc<Semaphore>) -> impl Stream<Item = Event> {
-    stream::unfold(Some(answers), move |answers| {
-        let turns = Arc::clone(&turns);
-        async move {
-            let mut answers = answers?;
-            let turn = turns.acquire_owned().await.ok()?;
-            Some(match answers.next().await {
-                Some(answer) => (Event::Answer(Box::new(answer), turn), Some(answers)),
-                None => (Event::End, None),
-            })
-        }
-    })
 }
 
 /// How RFC 6455 wants a socket closed that speaks no WebSocket; None when it cannot be told any more.

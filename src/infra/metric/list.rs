@@ -51,6 +51,8 @@ metrics! {
         "Subscriptions that are open, on sockets and streams";
     SUBSCRIPTION_ANSWERS, "souk_subscription_answers_total", Kind::Counter, ["outcome"],
         "Answers of subscriptions: the events that were told";
+    EVENTS_WRITTEN, "souk_subscription_events_written_total", Kind::Counter, ["way"],
+        "Events that subscriptions were told: written for the first who asks this of them, shared by all others who do, or written for one alone";
     LOADER_KEYS, "souk_loader_keys", Kind::Histogram(KEYS), ["loader"],
         "Keys that one batch of a loader asked for";
     ANSWER_TEXTS, "souk_answer_texts_total", Kind::Counter, ["outcome"],

@@ -3,6 +3,7 @@
 mod feed;
 mod many;
 mod replay;
+mod shared;
 mod sockets;
 mod sse;
 mod stopping;
