@@ -199,7 +199,8 @@ impl Context {
         self.db().fresh()
     }
 
-    fn reads_unknown(&self) {
+    /// Something of which nobody says when it changes.
+    pub fn reads_unknown(&self) {
         if let Some(recorder) = &self.recorder {
             recorder.read_unknown();
         }

@@ -4,9 +4,9 @@ use async_graphql::Context as GraphqlContext;
 
 use super::cookies::RefreshCookie;
 use super::error::Result;
+use super::heard::{Given, Handover};
 use super::limits::Limits;
 use super::loaders::Loaders;
-use super::heard::{Given, Handover};
 use crate::domain::context::Context;
 use crate::kernel::error::Error;
 
