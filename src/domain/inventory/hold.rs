@@ -224,12 +224,17 @@ async fn change_levels(
         OnHand::Stays => "",
         OnHand::Goes => r#""on_hand" = "on_hand" - CASE WHEN "tracked" THEN v."quantity" ELSE 0 END, "#,
     };
+    // SQLite takes no `*` of a table here.
+    let columns = inventory_level::Column::iter()
+        .map(|column| format!(r#""inventory_level"."{}""#, column.as_str()))
+        .collect::<Vec<_>>()
+        .join(", ");
     let changed = rows
         .query(txn, Some(now.into()), |source, now| {
             format!(
                 r#"UPDATE "inventory_level" SET {goes}"reserved" = "reserved" {sign} v."quantity", "updated_at" = {now}
                 FROM {source} WHERE "inventory_level"."variant_id" = v."variant_id"
-                RETURNING "inventory_level".*"#
+                RETURNING {columns}"#
             )
         })
         .await?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, future};
+use sea_orm::ConnectionTrait as _;
 use souk::domain::orders::feed::Happening;
 use souk::domain::orders::feed::subscribe::{End, of_shop};
 use souk::kernel::actor::Role;
@@ -189,8 +190,17 @@ both! {
         let before = shop.db().statements();
         catch_up(shop).await;
         assert_eq!(shop.db().statements() - before, 1);
+        // The first must not have its answer before the others have come.
+        let txn = shop.db().begin().await.unwrap();
+        if shop.kind == Kind::Postgres {
+            txn.execute_unprepared("LOCK TABLE order_event IN ACCESS EXCLUSIVE MODE").await.unwrap();
+        }
+        let release = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            txn.rollback().await.unwrap();
+        };
         let before = shop.db().statements();
-        future::join_all((0..100).map(|_| catch_up(shop))).await;
+        future::join(future::join_all((0..100).map(|_| catch_up(shop))), release).await;
         let statements = shop.db().statements() - before;
         // More than two where they are not all polled before the first answer is there.
         assert!(statements <= 5, "{statements}");
