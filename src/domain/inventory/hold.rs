@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ConnectionTrait as _, DatabaseTransaction, DbErr, EntityTrait as _, FromQueryResult as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    IdenStatic as _, Iterable as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
 use super::levels::{available, note};

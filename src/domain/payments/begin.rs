@@ -53,6 +53,7 @@ pub struct Begin {
 
 /// What has come of it.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made once, and taken apart at once")]
 pub enum Begun {
     /// It was begun before by the same key.
     Before(PaymentId),

@@ -134,7 +134,8 @@ async fn one_that_is_poisoned_takes_nobody_along() {
         assert!(!numbers.contains(&3), "for the test");
         None
     }
-    let breaking: [fn(&[u64]) -> Option<Broken>; 2] = [panics, |numbers| numbers.contains(&3).then(undone)];
+    type Break = fn(&[u64]) -> Option<Broken>;
+    let breaking: [Break; 2] = [panics, |numbers| numbers.contains(&3).then(undone)];
     for breaks in breaking {
         let (group, world) = (Group::new(8, 1, MINUTE), world(breaks));
         let (answers, _) = outcome(&group, &world, &apart(0..6)).await;

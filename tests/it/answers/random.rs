@@ -87,7 +87,7 @@ impl World {
         let document = "mutation($input: ProductCreateInput!) { productCreate(input: $input) {
             product { id slug variants { id } } userErrors { code path } } }";
         let category = &self.category(category).0;
-        let variants = json!([{"price": "5.00", "onHand": self.number % 3, "tracksInventory": self.number % 4 != 0,
+        let variants = json!([{"price": "5.00", "onHand": self.number % 3, "tracksInventory": !self.number.is_multiple_of(4),
             "selectedOptions": [{"name": "Size", "value": "S"}]},
             {"price": "7.00", "onHand": 1, "selectedOptions": [{"name": "Size", "value": "L"}]}]);
         let input = json!({"name": format!("Mug {}", self.number), "status": status, "categoryId": category, "variants": variants,
