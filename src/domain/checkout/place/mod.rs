@@ -1,7 +1,7 @@
 //! Making an order of a cart: all of it in one transaction, or nothing.
 //!
 //! There is one way, for one and for many: what requests that wait at the same moment want is read, decided in memory and
-//! written [`together`].
+//! written together.
 
 mod price;
 mod together;
