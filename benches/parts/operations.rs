@@ -2,7 +2,7 @@
 //!
 //! The shop is the demo's, on SQLite in a temporary folder. `cargo bench -p souk-bench`; whole servers are measured by
 //! `scripts/bench`.
-#![allow(clippy::unwrap_used, reason = "whatever fails here fails the run")]
+#![expect(clippy::unwrap_used, reason = "whatever fails here fails the run")]
 
 use std::path::Path;
 use std::sync::Arc;
