@@ -211,9 +211,13 @@ async fn change_levels(
     on_hand: OnHand,
     now: DateTime<Utc>,
 ) -> Result<HashMap<ProductVariantId, inventory_level::Model>> {
-    let mut rows = Rows::new([("variant_id", "uuid"), ("quantity", "bigint")]);
+    let mut rows = Rows::new([
+        ("variant_id", "uuid"),
+        ("quantity", "bigint"),
+        ("now", "timestamptz"),
+    ]);
     for (variant, quantity) in quantities {
-        rows.push([(*variant).into(), (*quantity).into()]);
+        rows.push([(*variant).into(), (*quantity).into(), now.into()]);
     }
     let sign = match sign {
         Sign::Plus => '+',
@@ -230,9 +234,9 @@ async fn change_levels(
         .collect::<Vec<_>>()
         .join(", ");
     let changed = rows
-        .query(txn, Some(now.into()), |source, now| {
+        .query(txn, None, |source, _| {
             format!(
-                r#"UPDATE "inventory_level" SET {goes}"reserved" = "reserved" {sign} v."quantity", "updated_at" = {now}
+                r#"UPDATE "inventory_level" SET {goes}"reserved" = "reserved" {sign} v."quantity", "updated_at" = v."now"
                 FROM {source} WHERE "inventory_level"."variant_id" = v."variant_id"
                 RETURNING {columns}"#
             )

@@ -60,36 +60,27 @@ impl Rows {
     }
 
     /// For `FROM`, by the name `v`, with what it binds: it must be the first that the statement binds.
-    fn source(&self, backend: DatabaseBackend) -> Result<(String, Vec<Value>), DbErr> {
-        let (rows, values) = self.bound(backend)?;
+    fn source(self, backend: DatabaseBackend) -> Result<(String, Vec<Value>), DbErr> {
         let names = self.names();
-        if backend == DatabaseBackend::Postgres {
-            return Ok((format!("{rows} AS v ({names})"), values));
-        }
         let named: Vec<String> = (1..)
             .zip(&self.columns)
             .map(|(number, (name, _))| format!("column{number} AS \"{name}\""))
             .collect();
+        let (rows, values) = self.bound(backend)?;
+        if backend == DatabaseBackend::Postgres {
+            return Ok((format!("{rows} AS v ({names})"), values));
+        }
         let named = named.join(", ");
         Ok((format!("(SELECT {named} FROM ({rows})) AS v"), values))
     }
 
     /// `UNNEST(…)` or `VALUES …`.
-    fn bound(&self, backend: DatabaseBackend) -> Result<(String, Vec<Value>), DbErr> {
+    fn bound(self, backend: DatabaseBackend) -> Result<(String, Vec<Value>), DbErr> {
         if backend != DatabaseBackend::Postgres {
-            // Numbered, since another value may be named before them.
-            let mut number = 0;
-            let mut place = |_: &Value| {
-                number += 1;
-                format!("?{number}")
-            };
-            let mut row = |row: &Vec<Value>| {
-                let places: Vec<String> = row.iter().map(&mut place).collect();
-                format!("({})", places.join(", "))
-            };
-            let rows: Vec<String> = self.rows.iter().map(&mut row).collect();
-            let rows = rows.join(", ");
-            let values = self.rows.iter().flatten().cloned().collect();
+            // Without numbers: SQLite keeps those as names, and walks through all of them for each value that is bound.
+            let row = format!("({})", vec!["?"; self.columns.len()].join(", "));
+            let rows = vec![row; self.rows.len()].join(", ");
+            let values = self.rows.into_iter().flatten().collect();
             return Ok((format!("VALUES {rows}"), values));
         }
         let arrays: Vec<String> = (1..)
@@ -102,11 +93,14 @@ impl Rows {
     }
 
     /// As many rows at a time as one statement may bind values of.
-    fn pieces(&self, backend: DatabaseBackend) -> Vec<Self> {
-        if backend == DatabaseBackend::Postgres {
-            return vec![self.clone()];
-        }
+    fn pieces(self, backend: DatabaseBackend) -> Vec<Self> {
         let most = (MAX_BINDS / self.columns.len().max(1)).max(1);
+        if self.rows.is_empty() {
+            return Vec::new();
+        }
+        if backend == DatabaseBackend::Postgres || self.rows.len() <= most {
+            return vec![self];
+        }
         let piece = |rows: &[Vec<Value>]| Self {
             columns: self.columns.clone(),
             rows: rows.to_vec(),
@@ -115,26 +109,25 @@ impl Rows {
     }
 
     /// Sends what `statement` makes of them, which are `v` in what it is given to select from, and of one more value, of which it
-    /// is given the placeholder. What it returns.
+    /// is given the placeholder, which must stand after them. What it returns.
     ///
     /// # Errors
     /// The database does not answer, or refuses.
     pub async fn query(
-        &self,
+        self,
         txn: &DatabaseTransaction,
         more: Option<Value>,
         statement: impl Fn(&str, &str) -> String,
     ) -> Result<Vec<QueryResult>, DbErr> {
         let backend = txn.get_database_backend();
         let mut found = Vec::new();
-        for piece in self.pieces(backend).iter().filter(|piece| !piece.is_empty()) {
+        for piece in self.pieces(backend) {
             let (source, mut values) = piece.source(backend)?;
-            let sign = if backend == DatabaseBackend::Postgres {
-                '$'
+            let place = if backend == DatabaseBackend::Postgres {
+                format!("${}", values.len() + 1)
             } else {
-                '?'
+                "?".to_owned()
             };
-            let place = format!("{sign}{}", values.len() + 1);
             values.extend(more.clone());
             let statement = Statement::from_sql_and_values(backend, statement(&source, &place), values);
             found.extend(txn.query_all_raw(statement).await?);
@@ -161,7 +154,7 @@ where
     let rows = Rows::of::<E>(&columns, models)?;
     let (table, names) = (E::default().table_name().to_owned(), rows.names());
     let mut returned = Vec::new();
-    for piece in rows.pieces(backend).iter().filter(|piece| !piece.is_empty()) {
+    for piece in rows.pieces(backend) {
         let (source, values) = piece.bound(backend)?;
         let select = if backend == DatabaseBackend::Postgres {
             "SELECT * FROM "
@@ -334,14 +327,14 @@ mod tests {
         let mut texts = Vec::new();
         for number in 0..3_i64 {
             rows.push([number.into(), "name".into()]);
-            texts.push(rows.source(DatabaseBackend::Postgres).unwrap().0);
+            texts.push(rows.clone().source(DatabaseBackend::Postgres).unwrap().0);
         }
         let expected = r#"UNNEST($1::text::bigint[], $2::text::text[]) AS v ("id", "name")"#;
         assert_eq!(texts, [expected; 3]);
         let (sqlite, values) = rows.source(DatabaseBackend::Sqlite).unwrap();
         assert_eq!(
             sqlite,
-            r#"(SELECT column1 AS "id", column2 AS "name" FROM (VALUES (?1, ?2), (?3, ?4), (?5, ?6))) AS v"#
+            r#"(SELECT column1 AS "id", column2 AS "name" FROM (VALUES (?, ?), (?, ?), (?, ?))) AS v"#
         );
         assert_eq!(values.len(), 6);
     }
