@@ -44,6 +44,11 @@ const SERVER_SIDE: [(&str, &str); 4] = [
     ("tcp_user_timeout", "60000"),
 ];
 
+/// A prepared statement keeps its plan, also that of a foreign key's check, while a young table grows under it: until the next
+/// ANALYZE, a minute or more, each order was looked for among all others. All that is asked of a large table has its index,
+/// so it is taken from the start. What has none is scanned all the same, at a cost that would set off the just-in-time compiler.
+const PLANS: [(&str, &str); 2] = [("enable_seqscan", "off"), ("jit", "off")];
+
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
     #[error("DATABASE_URL: {0}")]
@@ -111,7 +116,9 @@ fn sqlite_options(url: &SecretString, connections: u32, query_only: bool) -> Con
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true)
-            .pragma("cache_size", "-16000");
+            .pragma("cache_size", "-16000")
+            // In pages: 16 MB are written into the file at once, so a page that many orders change is written once for them.
+            .pragma("wal_autocheckpoint", "4000");
         if query_only {
             sqlite.pragma("query_only", "on")
         } else {
@@ -173,7 +180,7 @@ fn postgres_options(url: &SecretString, config: &DatabaseConfig) -> ConnectOptio
         .map(|timeout| IDLE_IN_TRANSACTION.max(timeout * 3));
     options
         .map_sqlx_postgres_opts(move |postgres| {
-            let postgres = postgres.options(SERVER_SIDE);
+            let postgres = postgres.options(SERVER_SIDE).options(PLANS);
             match idle {
                 Some(idle) => postgres.options([(
                     "idle_in_transaction_session_timeout",
