@@ -77,17 +77,18 @@ async fn foreign_keys(shop: &Shop) -> BTreeSet<String> {
     shop.rows(sql).await.into_iter().flatten().collect()
 }
 
-/// `table.column` of each first column of an index that covers every row.
+/// `table.column` of each first column of an index that covers every row that has something there.
 async fn first_of_an_index(shop: &Shop) -> BTreeSet<String> {
     let sql = match shop.kind {
         Kind::Sqlite => {
             "SELECT m.name || '.' || i.name FROM sqlite_master m, pragma_index_list(m.name) l, pragma_index_info(l.name) i
-             WHERE m.type = 'table' AND i.seqno = 0 AND NOT l.partial AND i.name IS NOT NULL"
+             WHERE m.type = 'table' AND i.seqno = 0 AND i.name IS NOT NULL AND (NOT l.partial OR EXISTS (SELECT 1 FROM sqlite_master x
+                 WHERE x.name = l.name AND x.sql LIKE '% WHERE \"' || i.name || '\" IS NOT NULL'))"
         }
         Kind::Postgres => {
             "SELECT c.relname || '.' || a.attname FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
-             WHERE c.relnamespace = 'public'::regnamespace AND i.indpred IS NULL"
+             WHERE c.relnamespace = 'public'::regnamespace AND (i.indpred IS NULL OR pg_get_expr(i.indpred, i.indrelid) = '(' || a.attname || ' IS NOT NULL)')"
         }
     };
     shop.rows(sql).await.into_iter().flatten().collect()
