@@ -18,6 +18,7 @@ pub mod order_event;
 pub mod order_line;
 pub mod payment;
 pub mod payment_operation;
+pub mod placed;
 pub mod product;
 pub mod product_image;
 pub mod product_listing;

@@ -30,3 +30,19 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+super::placed::placed!(
+    id,
+    order_id,
+    position,
+    variant_id,
+    product_name,
+    variant_title,
+    sku,
+    quantity,
+    fulfilled_quantity,
+    delivered_quantity,
+    held,
+    unit_price,
+    line_total,
+);

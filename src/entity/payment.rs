@@ -105,3 +105,30 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+super::placed::placed!(
+    id,
+    order_id,
+    gateway,
+    flow,
+    status,
+    currency,
+    amount,
+    authorized,
+    captured,
+    refunded,
+    rounding,
+    fee,
+    fee_currency,
+    gateway_reference,
+    gateway_receipt,
+    action,
+    failure_code,
+    failure_message,
+    test_outcome,
+    look_at,
+    looks,
+    looked_at,
+    created_at,
+    updated_at,
+);

@@ -81,3 +81,29 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+super::placed::placed!(
+    id,
+    number,
+    status,
+    payment_status,
+    fulfillment_status,
+    user_id,
+    guest_token_hash,
+    guest_seed,
+    email,
+    shipping_address,
+    currency,
+    subtotal,
+    shipping_total,
+    tax_total,
+    discount_total,
+    total,
+    paid,
+    refunded,
+    hold_expires_at,
+    cancel_reason,
+    last_seq,
+    placed_at,
+    updated_at,
+);

@@ -10,6 +10,7 @@ use super::session::live;
 use crate::domain::context::Context;
 use crate::entity::{session, user_account, user_address};
 use crate::infra::db::MAX_BINDS;
+use crate::infra::db::many::among;
 use crate::kernel::error::Result;
 use crate::kernel::id::{SessionId, UserId};
 
@@ -21,7 +22,11 @@ pub async fn users_by_ids(
     let mut found = HashMap::new();
     for ids in visible(ids, |id| sees_user(ctx, id)).chunks(MAX_BINDS) {
         let rows = user_account::Entity::find()
-            .filter(user_account::Column::Id.is_in(ids.to_vec()))
+            .filter(among(
+                ctx.db().backend(),
+                user_account::Column::Id,
+                ids.iter().copied(),
+            )?)
             .all(ctx.fresh())
             .await?;
         found.extend(rows.into_iter().map(|row| (row.id, Arc::new(row))));
@@ -37,7 +42,11 @@ pub async fn addresses_by_users(
     let mut found: HashMap<_, Vec<_>> = HashMap::new();
     for ids in visible(ids, |id| sees_user(ctx, id)).chunks(MAX_BINDS) {
         let rows = user_address::Entity::find()
-            .filter(user_address::Column::UserId.is_in(ids.to_vec()))
+            .filter(among(
+                ctx.db().backend(),
+                user_address::Column::UserId,
+                ids.iter().copied(),
+            )?)
             .order_by_asc(user_address::Column::Position)
             .all(ctx.fresh())
             .await?;
@@ -59,7 +68,11 @@ pub async fn sessions_by_ids(
     let mut found = HashMap::new();
     for ids in ids.chunks(MAX_BINDS) {
         let rows = session::Entity::find()
-            .filter(session::Column::Id.is_in(ids.to_vec()))
+            .filter(among(
+                ctx.db().backend(),
+                session::Column::Id,
+                ids.iter().copied(),
+            )?)
             .filter(session::Column::UserId.eq(user))
             .filter(live(ctx.now()))
             .all(ctx.fresh())
@@ -77,7 +90,11 @@ pub async fn sessions_by_users(
     let mut found: HashMap<_, Vec<_>> = HashMap::new();
     for ids in visible(ids, |id| sees_sessions(ctx, id)).chunks(MAX_BINDS) {
         let rows = session::Entity::find()
-            .filter(session::Column::UserId.is_in(ids.to_vec()))
+            .filter(among(
+                ctx.db().backend(),
+                session::Column::UserId,
+                ids.iter().copied(),
+            )?)
             .filter(live(ctx.now()))
             .order_by_desc(session::Column::LastUsedAt)
             .order_by_desc(session::Column::Id)

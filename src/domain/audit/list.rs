@@ -11,6 +11,7 @@ use crate::domain::permission::Permission;
 use crate::entity::audit_record::{self, Column, Entity, Model};
 use crate::infra::db::MAX_BINDS;
 use crate::infra::db::keyset::Newest;
+use crate::infra::db::many::among;
 use crate::kernel::error::Result;
 use crate::kernel::id::AuditRecordId;
 use crate::kernel::page::{Cursor, Page, Slice};
@@ -95,7 +96,7 @@ pub async fn by_ids(ctx: &Context, ids: &[AuditRecordId]) -> Result<HashMap<Audi
     }
     for ids in ids.chunks(MAX_BINDS) {
         let rows = audit_record::Entity::find()
-            .filter(Column::Id.is_in(ids.to_vec()))
+            .filter(among(ctx.db().backend(), Column::Id, ids.iter().copied())?)
             .all(ctx.fresh())
             .await?;
         found.extend(rows.into_iter().map(|row| (row.id, Arc::new(row))));

@@ -10,6 +10,7 @@ use super::{lock, policy};
 use crate::domain::context::Context;
 use crate::entity::{cart, cart_line};
 use crate::infra::db::MAX_BINDS;
+use crate::infra::db::many::among;
 use crate::kernel::error::Result;
 use crate::kernel::id::{CartId, CartLineId, UserId};
 
@@ -21,7 +22,7 @@ pub async fn by_ids(ctx: &Context, ids: &[CartId]) -> Result<HashMap<CartId, Arc
     let mut found = HashMap::new();
     for ids in ids.chunks(MAX_BINDS) {
         let rows = cart::Entity::find()
-            .filter(cart::Column::Id.is_in(ids.iter().copied()))
+            .filter(among(ctx.db().backend(), cart::Column::Id, ids.iter().copied())?)
             .all(ctx.db().fresh())
             .await?;
         let own = rows.into_iter().filter(|row| policy::may_use(&ctx.actor, row));
@@ -61,7 +62,11 @@ pub async fn lines_by_ids(
     let mut lines = Vec::new();
     for ids in ids.chunks(MAX_BINDS) {
         let rows = cart_line::Entity::find()
-            .filter(cart_line::Column::Id.is_in(ids.iter().copied()))
+            .filter(among(
+                ctx.db().backend(),
+                cart_line::Column::Id,
+                ids.iter().copied(),
+            )?)
             .all(ctx.db().fresh())
             .await?;
         lines.extend(rows);

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sea_orm::{ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, QueryFilter as _};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait as _, QueryFilter as _};
 
 use crate::domain::context::Context;
 use crate::domain::inventory::levels;
@@ -96,7 +96,11 @@ impl Offer {
         let mut levels = HashMap::with_capacity(ids.len());
         for ids in ids.chunks(MAX_BINDS) {
             let rows = inventory_level::Entity::find()
-                .filter(inventory_level::Column::VariantId.is_in(ids.iter().copied()))
+                .filter(among(
+                    txn.get_database_backend(),
+                    inventory_level::Column::VariantId,
+                    ids.iter().copied(),
+                )?)
                 .all(txn)
                 .await?;
             levels.extend(rows.into_iter().map(|row| (row.variant_id, row)));

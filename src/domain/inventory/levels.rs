@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use sea_orm::{EntityTrait as _, QueryFilter as _};
 
 use crate::domain::answers::{Part, Touched};
 use crate::domain::context::Context;
 use crate::entity::inventory_level;
 use crate::infra::db::MAX_BINDS;
+use crate::infra::db::many::among;
 use crate::kernel::error::Result;
 use crate::kernel::id::ProductVariantId;
 
@@ -19,7 +20,11 @@ pub async fn by_variants(
     let mut levels = HashMap::with_capacity(ids.len());
     for ids in ids.chunks(MAX_BINDS) {
         let rows = inventory_level::Entity::find()
-            .filter(inventory_level::Column::VariantId.is_in(ids.iter().copied()))
+            .filter(among(
+                ctx.db().backend(),
+                inventory_level::Column::VariantId,
+                ids.iter().copied(),
+            )?)
             .all(ctx.fresh_of(Part::levels(ids)))
             .await?;
         levels.extend(rows.into_iter().map(|row| (row.variant_id, row)));

@@ -8,6 +8,7 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder a
 use crate::domain::context::Context;
 use crate::entity::order_event::{Column, Entity, Model};
 use crate::infra::db::MAX_BINDS;
+use crate::infra::db::many::among;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::id::{OrderEventId, OrderId};
 use crate::kernel::page::{Cursor, Direction, Page, Slice, SortKey};
@@ -42,7 +43,7 @@ pub async fn events_by_ids(ctx: &Context, ids: &[OrderEventId]) -> Result<HashMa
     let mut found = HashMap::new();
     for ids in ids.chunks(MAX_BINDS) {
         let rows = Entity::find()
-            .filter(Column::Id.is_in(ids.to_vec()))
+            .filter(among(ctx.db().backend(), Column::Id, ids.iter().copied())?)
             .all(ctx.fresh())
             .await?;
         found.extend(rows.into_iter().map(|row| (row.id, Arc::new(row))));

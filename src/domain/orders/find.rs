@@ -8,8 +8,9 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder a
 
 use super::policy::{holds_token, sees_order};
 use crate::domain::context::Context;
-use crate::entity::{fulfillment, fulfillment_line, order_line, shop_order};
+use crate::entity::{fulfillment, fulfillment_line, order_line, placed, shop_order};
 use crate::infra::db::MAX_BINDS;
+use crate::infra::db::many::among;
 use crate::kernel::error::Result;
 use crate::kernel::id::{FulfillmentId, OrderId, OrderLineId};
 
@@ -46,10 +47,8 @@ pub async fn orders_by_ids(
 ) -> Result<HashMap<OrderId, Arc<shop_order::Model>>> {
     let mut found = HashMap::new();
     for ids in ids.chunks(MAX_BINDS) {
-        let rows = shop_order::Entity::find()
-            .filter(shop_order::Column::Id.is_in(ids.to_vec()))
-            .all(ctx.fresh())
-            .await?;
+        let these = among(ctx.db().backend(), shop_order::Column::Id, ids.iter().copied())?;
+        let rows = placed::all(shop_order::Entity::find().filter(these), ctx.fresh()).await?;
         let visible = rows.into_iter().filter(|row| sees_order(ctx, row));
         found.extend(visible.map(|row| (row.id, Arc::new(row))));
     }
@@ -63,12 +62,14 @@ pub async fn lines_by_orders(
 ) -> Result<HashMap<OrderId, Vec<Arc<order_line::Model>>>> {
     let mut found: HashMap<_, Vec<_>> = HashMap::new();
     for ids in ids.chunks(MAX_BINDS) {
-        let rows = order_line::Entity::find()
-            .filter(order_line::Column::OrderId.is_in(ids.to_vec()))
-            .order_by_asc(order_line::Column::Position)
-            .all(ctx.fresh())
-            .await?;
-        for row in rows {
+        let lines = order_line::Entity::find()
+            .filter(among(
+                ctx.db().backend(),
+                order_line::Column::OrderId,
+                ids.iter().copied(),
+            )?)
+            .order_by_asc(order_line::Column::Position);
+        for row in placed::all(lines, ctx.fresh()).await? {
             found.entry(row.order_id).or_default().push(Arc::new(row));
         }
     }
@@ -83,7 +84,11 @@ pub async fn lines_by_ids(
     let mut found = HashMap::new();
     for ids in ids.chunks(MAX_BINDS) {
         let rows = order_line::Entity::find()
-            .filter(order_line::Column::Id.is_in(ids.to_vec()))
+            .filter(among(
+                ctx.db().backend(),
+                order_line::Column::Id,
+                ids.iter().copied(),
+            )?)
             .all(ctx.fresh())
             .await?;
         found.extend(rows.into_iter().map(|row| (row.id, Arc::new(row))));
@@ -99,7 +104,11 @@ pub async fn fulfillments_by_ids(
     let mut found = HashMap::new();
     for ids in ids.chunks(MAX_BINDS) {
         let rows = fulfillment::Entity::find()
-            .filter(fulfillment::Column::Id.is_in(ids.to_vec()))
+            .filter(among(
+                ctx.db().backend(),
+                fulfillment::Column::Id,
+                ids.iter().copied(),
+            )?)
             .all(ctx.fresh())
             .await?;
         found.extend(rows.into_iter().map(|row| (row.id, Arc::new(row))));
@@ -115,7 +124,11 @@ pub async fn fulfillments_by_orders(
     let mut found: HashMap<_, Vec<_>> = HashMap::new();
     for ids in ids.chunks(MAX_BINDS) {
         let rows = fulfillment::Entity::find()
-            .filter(fulfillment::Column::OrderId.is_in(ids.to_vec()))
+            .filter(among(
+                ctx.db().backend(),
+                fulfillment::Column::OrderId,
+                ids.iter().copied(),
+            )?)
             .order_by_asc(fulfillment::Column::CreatedAt)
             .order_by_asc(fulfillment::Column::Id)
             .all(ctx.fresh())
@@ -135,7 +148,11 @@ pub async fn lines_by_fulfillments(
     let mut found: HashMap<_, Vec<_>> = HashMap::new();
     for ids in ids.chunks(MAX_BINDS) {
         let rows = fulfillment_line::Entity::find()
-            .filter(fulfillment_line::Column::FulfillmentId.is_in(ids.to_vec()))
+            .filter(among(
+                ctx.db().backend(),
+                fulfillment_line::Column::FulfillmentId,
+                ids.iter().copied(),
+            )?)
             .all(ctx.fresh())
             .await?;
         let line_ids: Vec<OrderLineId> = rows.iter().map(|row| row.order_line_id).collect();

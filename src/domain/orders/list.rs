@@ -7,6 +7,7 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilt
 
 use crate::domain::context::Context;
 use crate::domain::permission::Permission;
+use crate::entity::placed;
 use crate::entity::shop_order::{Column, Entity, Model, OrderStatus, PaymentProgress};
 use crate::infra::db::keyset::Newest;
 use crate::kernel::error::Result;
@@ -80,7 +81,7 @@ pub fn statement(filter: &OrderFilter, page: &Page) -> Result<Select<Entity>> {
 /// Unauthenticated, Forbidden, or BadInput for a forged cursor.
 pub async fn list(ctx: &Context, filter: &OrderFilter, page: &Page) -> Result<Slice<Arc<Model>>> {
     filter.check(ctx)?;
-    let rows = statement(filter, page)?.all(ctx.fresh()).await?;
+    let rows = placed::all(statement(filter, page)?, ctx.fresh()).await?;
     Ok(page.slice(rows.into_iter().map(Arc::new).collect()))
 }
 

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+use sea_orm::{EntityTrait as _, QueryFilter as _, QueryOrder as _};
 
 use crate::domain::context::Context;
 use crate::domain::orders::find::orders_by_ids;
-use crate::entity::{payment, refund, shop_order};
+use crate::entity::{payment, placed, refund, shop_order};
 use crate::infra::db::MAX_BINDS;
+use crate::infra::db::many::among;
 use crate::kernel::error::{Error, Result};
 use crate::kernel::id::{OrderId, PaymentId, RefundId};
 
@@ -22,13 +23,15 @@ pub async fn payments_by_orders(
 ) -> Result<HashMap<OrderId, Vec<Arc<payment::Model>>>> {
     let mut found: HashMap<_, Vec<_>> = HashMap::new();
     for ids in ids.chunks(MAX_BINDS) {
-        let rows = payment::Entity::find()
-            .filter(payment::Column::OrderId.is_in(ids.to_vec()))
+        let payments = payment::Entity::find()
+            .filter(among(
+                ctx.db().backend(),
+                payment::Column::OrderId,
+                ids.iter().copied(),
+            )?)
             .order_by_asc(payment::Column::CreatedAt)
-            .order_by_asc(payment::Column::Id)
-            .all(ctx.fresh())
-            .await?;
-        for row in rows {
+            .order_by_asc(payment::Column::Id);
+        for row in placed::all(payments, ctx.fresh()).await? {
             found.entry(row.order_id).or_default().push(Arc::new(row));
         }
     }
@@ -43,7 +46,11 @@ pub async fn refunds_by_payments(
     let mut found: HashMap<_, Vec<_>> = HashMap::new();
     for ids in ids.chunks(MAX_BINDS) {
         let rows = refund::Entity::find()
-            .filter(refund::Column::PaymentId.is_in(ids.to_vec()))
+            .filter(among(
+                ctx.db().backend(),
+                refund::Column::PaymentId,
+                ids.iter().copied(),
+            )?)
             .order_by_asc(refund::Column::CreatedAt)
             .order_by_asc(refund::Column::Id)
             .all(ctx.fresh())
@@ -60,7 +67,11 @@ pub async fn payments_by_ids(ctx: &Context, ids: &[PaymentId]) -> Result<HashMap
     let mut found = HashMap::new();
     for ids in ids.chunks(MAX_BINDS) {
         let rows = payment::Entity::find()
-            .filter(payment::Column::Id.is_in(ids.to_vec()))
+            .filter(among(
+                ctx.db().backend(),
+                payment::Column::Id,
+                ids.iter().copied(),
+            )?)
             .all(ctx.fresh())
             .await?;
         let orders: Vec<OrderId> = rows.iter().map(|row| row.order_id).collect();
@@ -82,7 +93,11 @@ pub async fn refunds_by_ids(
     let mut found = HashMap::new();
     for ids in ids.chunks(MAX_BINDS) {
         let rows = refund::Entity::find()
-            .filter(refund::Column::Id.is_in(ids.to_vec()))
+            .filter(among(
+                ctx.db().backend(),
+                refund::Column::Id,
+                ids.iter().copied(),
+            )?)
             .all(ctx.fresh())
             .await?;
         let payments: Vec<PaymentId> = rows.iter().map(|row| row.payment_id).collect();
