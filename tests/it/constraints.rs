@@ -98,7 +98,7 @@ const ORDER_CHECKS: &[&str] = &[
     "UPDATE order_line SET fulfilled_quantity = quantity + 1",
     "UPDATE order_line SET unit_price = -1, line_total = -quantity",
     "UPDATE order_line SET line_total = line_total + 1",
-    "UPDATE order_event SET position = 0",
+    "INSERT INTO order_event SELECT id, order_id, 99, 0, user_id, type, status, payment_status, fulfillment_status, message, actor, occurred_at FROM order_event",
     "INSERT INTO order_event SELECT id, order_id, 0, NULL, user_id, type, status, payment_status, fulfillment_status, message, actor, occurred_at FROM order_event",
     "INSERT INTO order_event SELECT id, order_id, seq, NULL, user_id, 'LOST', status, payment_status, fulfillment_status, message, actor, occurred_at FROM order_event",
     "UPDATE fulfillment SET status = 'LOST'",
@@ -135,7 +135,7 @@ const ORDER_UNIQUE: &[&str] = &[
     "UPDATE shop_order SET guest_token_hash = 'a' WHERE user_id IS NULL",
     "UPDATE order_line SET position = 1",
     "INSERT INTO order_event SELECT id, order_id, 99, NULL, user_id, type, status, payment_status, fulfillment_status, message, actor, occurred_at FROM order_event WHERE seq = 1",
-    "UPDATE order_event SET position = 1",
+    "INSERT INTO order_event SELECT v.id, e.order_id, 90 + v.position, 99, e.user_id, e.type, e.status, e.payment_status, e.fulfillment_status, e.message, e.actor, e.occurred_at FROM (SELECT * FROM order_event LIMIT 1) e, product_variant v WHERE v.product_id = (SELECT product_id FROM product_variant WHERE position = 2 LIMIT 1)",
     "UPDATE payment SET gateway_reference = 'a'",
     // Two that are under way for one order.
     "UPDATE payment SET status = 'PROCESSING', gateway_reference = NULL",

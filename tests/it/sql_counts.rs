@@ -213,15 +213,16 @@ async fn cost(shop: &Shop, caller: As, query: &str, variables: &Value) -> u64 {
     cost
 }
 
-/// What the mutations of an order cost, and reading all of it.
-const ORDER_LEDGER: [(&str, u64); 7] = [
-    ("orderPlace", 15),
-    ("paymentCreate", 11),
-    ("fulfillmentCreate", 15),
-    ("fulfillmentDeliver", 10),
-    ("refundCreate", 32),
-    ("order", 10),
-    ("orderCancel", 33),
+/// What the mutations of an order cost, and reading all of it; and how many statements more on SQLite, where events look for
+/// their places before they are written, and not in a transaction of their own.
+const ORDER_LEDGER: [(&str, u64, u64); 7] = [
+    ("orderPlace", 15, 1),
+    ("paymentCreate", 11, 1),
+    ("fulfillmentCreate", 15, 1),
+    ("fulfillmentDeliver", 10, 1),
+    ("refundCreate", 32, 2),
+    ("order", 10, 0),
+    ("orderCancel", 33, 2),
 ];
 
 /// Of two orders for one of each of these variants: one is sent, the other cancelled.
@@ -359,7 +360,8 @@ both! {
         let few = costs_of_an_order(shop, &variants[..1]).await;
         let many = costs_of_an_order(shop, &variants).await;
         assert_eq!(few, many, "of one line, and of fifty");
-        assert_eq!(few, ORDER_LEDGER);
+        let looks = u64::from(shop.kind == Kind::Sqlite);
+        assert_eq!(few, ORDER_LEDGER.map(|(name, cost, more)| (name, cost + looks * more)));
     }
 
     /// They take arguments, and are bounded by what the document may cost.

@@ -11,12 +11,13 @@ use sea_orm::{
     QuerySelect as _,
 };
 
+use super::feed::sequence;
 use super::state::{self, Standing};
 use crate::domain::context::Context;
 use crate::domain::ledger::book::{self, Became};
 use crate::entity::order_event::OrderEventType;
 use crate::entity::shop_order::{OrderStatus, PaymentProgress};
-use crate::entity::{order_event, order_line, shop_order};
+use crate::entity::{order_event, order_line, placed, shop_order};
 use crate::infra::db::many::{self, among};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::id::{OrderEventId, OrderId};
@@ -52,16 +53,13 @@ impl OrderInHand {
         let rows = shop_order::Entity::find()
             .filter(among(backend, shop_order::Column::Id, ids.clone())?)
             .order_by_asc(shop_order::Column::Id)
-            .lock_exclusive()
-            .all(txn)
-            .await?;
-        let mut lines: HashMap<OrderId, Vec<order_line::Model>> = HashMap::new();
-        for line in order_line::Entity::find()
+            .lock_exclusive();
+        let rows = placed::all(rows, txn).await?;
+        let every_line = order_line::Entity::find()
             .filter(among(backend, order_line::Column::OrderId, ids)?)
-            .order_by_asc(order_line::Column::Position)
-            .all(txn)
-            .await?
-        {
+            .order_by_asc(order_line::Column::Position);
+        let mut lines: HashMap<OrderId, Vec<order_line::Model>> = HashMap::new();
+        for line in placed::all(every_line, txn).await? {
             lines.entry(line.order_id).or_default().push(line);
         }
         let mut rows: HashMap<OrderId, shop_order::Model> =
@@ -171,10 +169,11 @@ pub async fn save_many(
 ) -> Result<Vec<shop_order::Model>> {
     insert(txn, &mut orders).await?;
     update(txn, &mut orders).await?;
-    let events: Vec<order_event::Model> = orders
+    let mut events: Vec<order_event::Model> = orders
         .iter_mut()
         .flat_map(|order| std::mem::take(&mut order.events))
         .collect();
+    sequence::place_at_once(txn, &mut events).await?;
     many::insert::<order_event::Entity>(txn, &events, "").await?;
     let became: Vec<Became<'_>> = orders
         .iter()

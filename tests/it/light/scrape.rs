@@ -96,7 +96,7 @@ async fn used(kind: Kind) {
     let input =
         json!({"orderId": order, "gateway": "TEST", "testOutcome": "SUCCEED", "idempotencyKey": "payment"});
     shop.data(PAY, json!({"input": input, "token": token})).await;
-    until(&shop, "souk_event_lag_seconds_count", 4.0).await;
+    until(&shop, "souk_event_position", 4.0).await;
 
     let scrape = shop.scrape().await;
     for line in &series(&scrape) {

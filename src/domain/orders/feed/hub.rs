@@ -153,6 +153,16 @@ impl Hub {
         }
     }
 
+    /// Goes on to this place without handing out what lies before it; only while nobody waits.
+    pub(super) fn pass_by(&self, position: i64) -> bool {
+        let mut waiting = self.waiting();
+        let is_alone = waiting.readers.is_empty();
+        if is_alone {
+            waiting.position = position;
+        }
+        is_alone
+    }
+
     /// How many wait.
     pub(super) fn len(&self) -> usize {
         self.waiting().readers.len()

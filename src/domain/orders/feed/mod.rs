@@ -4,7 +4,8 @@
 //!
 //! 1. **`sequence`** gives it its place among all events, by one hand at a time. So places become visible in their order,
 //!    and a reader may remember the last one that it saw. (It could not with numbers that are given by the transactions
-//!    themselves: those become visible in any order, and a reader would pass by what commits late.)
+//!    themselves: those become visible in any order, and a reader would pass by what commits late. On SQLite they are, because
+//!    one transaction writes after another.)
 //! 2. **`tail`** reads what has a place, once for the process, and hands it to the **`hub`**, which puts it into the channels
 //!    of those who wait: no task and no statement for each of them.
 //! 3. **`subscribe`** is one of those who wait: what it missed comes from the table, then what the hub has.
@@ -15,7 +16,7 @@
 mod cursor;
 mod hub;
 mod read;
-mod sequence;
+pub(super) mod sequence;
 pub mod subscribe;
 mod tail;
 mod written;

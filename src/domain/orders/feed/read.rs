@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, JoinType, QueryFilter as _, QueryOrder as _,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, JoinType, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, QueryTrait as _,
 };
 
@@ -29,7 +29,7 @@ pub(super) struct Head {
 }
 
 /// Asked every few seconds by every process: one statement, and two looks into indexes.
-pub(super) async fn head(db: &Db) -> Result<Head> {
+pub(super) async fn head(connection: &impl ConnectionTrait) -> Result<Head> {
     let new = Query::select()
         .expr(Expr::val(1))
         .from(order_event::Entity)
@@ -39,7 +39,7 @@ pub(super) async fn head(db: &Db) -> Result<Head> {
         .expr_as(last_position(), "last")
         .expr_as(Expr::exists(new), "more")
         .to_owned();
-    let row = db.fresh().query_one(&select).await?;
+    let row = connection.query_one(&select).await?;
     let row = row.ok_or_else(|| Error::internal(anyhow::anyhow!("one row was asked for, and none came")))?;
     let position: Option<i64> = row.try_get("", "last")?;
     Ok(Head {

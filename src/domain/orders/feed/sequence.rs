@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use sea_orm::{
-    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait as _, DatabaseBackend, DatabaseTransaction, EntityTrait as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _,
 };
 
 use crate::entity::order_event::{self, Column};
@@ -15,6 +15,24 @@ use crate::kernel::id::{OrderEventId, OrderId};
 
 /// How many get their places in one transaction, about.
 const BATCH: u64 = 500;
+
+/// Gives events their places before they are written, on SQLite, where transactions that write come one after another. If some
+/// wait for theirs, written by who did not do so, these wait behind them.
+pub(in crate::domain::orders) async fn place_at_once(
+    txn: &DatabaseTransaction,
+    events: &mut [order_event::Model],
+) -> Result<()> {
+    if txn.get_database_backend() != DatabaseBackend::Sqlite || events.is_empty() {
+        return Ok(());
+    }
+    let head = super::read::head(txn).await?;
+    if !head.more {
+        for (place, event) in (head.position + 1..).zip(events) {
+            event.position = Some(place);
+        }
+    }
+    Ok(())
+}
 
 /// Gives places to all that have none; how many.
 pub(super) async fn give_places(db: &Db) -> Result<u64> {

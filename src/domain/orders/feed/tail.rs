@@ -1,5 +1,7 @@
 //! Goes along the events that have a place, and hands them to the hub: once for the process, however many wait.
 
+use sea_orm::DatabaseBackend;
+
 use super::hub::Hub;
 use super::{HINT, Whose, read, sequence};
 use crate::domain::news::{News, NewsBus};
@@ -28,7 +30,7 @@ impl Tail {
         hub: &Hub,
         news: &NewsBus,
     ) -> Result<u64> {
-        let head = read::head(db).await?;
+        let mut head = read::head(db.fresh()).await?;
         // Nobody waits yet: what was before is for those who ask for it.
         let mut position = *self.position.get_or_insert_with(|| {
             hub.start(head.position);
@@ -36,12 +38,21 @@ impl Tail {
         });
         if head.more {
             self.owes_hint |= sequence::give_places(db).await? > 0;
+            head = read::head(db.fresh()).await?;
         }
-        let told = if head.more || head.position != position {
-            self.tell(db, clock, hub, &mut position).await
-        } else {
+        // An event that nobody waits for is not read.
+        let told = if head.position == position {
             Ok(0)
+        } else if hub.pass_by(head.position) {
+            self.come_to(head.position);
+            Ok(u64::try_from(head.position - position).unwrap_or_default())
+        } else {
+            self.tell(db, clock, hub, &mut position).await
         };
+        // Written with their places: whoever tells of them first also tells the others.
+        if db.backend() == DatabaseBackend::Sqlite {
+            self.owes_hint |= told.as_ref().is_ok_and(|told| *told > 0);
+        }
         // Those who wait here are served first: to the others it is only a hint.
         if self.owes_hint {
             self.owes_hint = false;
@@ -51,6 +62,13 @@ impl Tail {
             }
         }
         told
+    }
+
+    fn come_to(&mut self, position: i64) {
+        self.position = Some(position);
+        EVENT_POSITION
+            .gauge([])
+            .set(u32::try_from(position).unwrap_or(u32::MAX));
     }
 
     /// From behind this place on.
@@ -76,10 +94,7 @@ impl Tail {
                 let lag = (now - happening.event.occurred_at).to_std().unwrap_or_default();
                 EVENT_LAG.histogram([]).record(lag);
             }
-            self.position = Some(*position);
-            EVENT_POSITION
-                .gauge([])
-                .set(u32::try_from(*position).unwrap_or(u32::MAX));
+            self.come_to(*position);
             if count < read::PAGE {
                 return Ok(told);
             }
