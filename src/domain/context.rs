@@ -17,7 +17,7 @@ use super::payments::begin::Begin;
 use super::permission::Permission;
 use crate::infra::db::{Db, Reader, Standing};
 use crate::infra::gateways::Gateways;
-use crate::infra::group::Group;
+use crate::infra::group::{AT_ONCE, Group};
 use crate::infra::instances::Instances;
 use crate::infra::password::Passwords;
 use crate::infra::rate_limit::Rates;
@@ -71,9 +71,9 @@ impl Platform {
         let redis = redis.map(|redis| Redis::new(redis, db.clone())).transpose()?;
         let news = NewsBus::new(redis.as_ref());
         let answers = Arc::new(Answers::new(&config.cache, news.clone()));
-        let placing = Group::new(config.orders.group, db.groups_at_once(), config.limits.deadline);
+        let placing = Group::new(config.orders.group, AT_ONCE, config.limits.deadline);
         let rates = Rates::of_config(&config.rates, &clock, redis.as_ref());
-        let payments = Group::new(config.orders.group, db.groups_at_once(), config.limits.deadline);
+        let payments = Group::new(config.orders.group, AT_ONCE, config.limits.deadline);
         Ok(Self {
             db,
             clock,

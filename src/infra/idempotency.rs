@@ -10,14 +10,16 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait as _, DatabaseBackend, DatabaseTransaction, DbErr,
-    EntityTrait as _, QueryFilter as _, QuerySelect as _,
+    ColumnTrait as _, Condition, DatabaseTransaction, DbErr, EntityTrait as _, QueryFilter as _,
+    QuerySelect as _,
 };
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::entity::idempotency_key;
+use crate::infra::db::Trouble;
+use crate::infra::db::lock::{Patience, wait_as_ever, wait_at_most};
 use crate::infra::db::many::Rows;
 use crate::infra::secret::digest;
 use crate::kernel::actor::Actor;
@@ -49,12 +51,6 @@ pub async fn forget_old(txn: &DatabaseTransaction, now: DateTime<Utc>, at_most: 
     }
     Ok(deleted)
 }
-
-/// How long the second of two requests waits for the first.
-const WAIT: &str = "SET LOCAL lock_timeout = '5s'";
-
-/// What comes after the claim waits as everybody does.
-const WAIT_NO_LONGER: &str = "SET LOCAL lock_timeout TO DEFAULT";
 
 const MAX_KEY: usize = 255;
 
@@ -147,7 +143,7 @@ impl<'a> Request<'a> {
     /// `IDEMPOTENCY_KEY_REUSED` when it was used for another input; `IDEMPOTENCY_IN_PROGRESS` when the first
     /// request with it is still running after a few seconds.
     pub async fn claim(&self, txn: &DatabaseTransaction, now: DateTime<Utc>) -> Result<Claim> {
-        let claimed = claim_all(txn, &[(self, Value::Null)], now).await?;
+        let claimed = claim_all(txn, &[(self, Value::Null)], now, Patience::Long).await?;
         claimed.into_iter().next().unwrap_or_else(|| Err(vanished()))
     }
 
@@ -175,29 +171,26 @@ impl<'a> Request<'a> {
 /// Claims the keys of several requests by one statement, or finds what they were used for. No two of them have the same key.
 ///
 /// Each comes with its result, which is kept at once where it is known before; whoever does not do what it says after all must
-/// [`forget`] the claim. A single request waits for another one with its key for some seconds; of several the transaction says how
-/// long ([`wait_briefly`](super::db::lock::wait_briefly)).
+/// [`forget`] the claim. Whoever has long patience waits so for another request with his key, and for what comes after it as
+/// ever; short patience stays until [`wait_as_ever`].
 ///
 /// # Errors
-/// For each by itself as of [`Request::claim`].
+/// For each by itself as of [`Request::claim`]; a conflict for all where somebody's short patience ends.
 pub async fn claim_all(
     txn: &DatabaseTransaction,
     claims: &[(&Request<'_>, Value)],
     now: DateTime<Utc>,
+    patience: Patience,
 ) -> Result<Vec<Result<Claim>>> {
-    let waits = claims.len() == 1 && txn.get_database_backend() == DatabaseBackend::Postgres;
-    if waits {
-        txn.execute_unprepared(WAIT).await?;
-    }
-    let claimed = insert(txn, claims, now).await;
-    let claimed = if claims.len() == 1 {
-        claimed.map_err(in_progress)?
-    } else {
-        claimed?
+    wait_at_most(txn, patience).await?;
+    let claimed = match patience {
+        Patience::Short => insert(txn, claims, now).await?,
+        Patience::Long => {
+            let claimed = insert(txn, claims, now).await.map_err(in_progress)?;
+            wait_as_ever(txn).await?;
+            claimed
+        }
     };
-    if waits {
-        txn.execute_unprepared(WAIT_NO_LONGER).await?;
-    }
     let is_new = |request: &Request<'_>| claimed.contains(&(request.owner.clone(), request.key.to_string()));
     let others = claims.iter().filter(|(request, _)| !is_new(request));
     let others = others.fold(Condition::any(), |any, (request, _)| any.add(request.condition()));
@@ -287,8 +280,7 @@ fn vanished() -> Error {
 
 /// PostgreSQL gave up waiting for the row of the first request.
 fn in_progress(error: DbErr) -> Error {
-    const LOCK_NOT_AVAILABLE: &str = "55P03";
-    if error.to_string().contains(LOCK_NOT_AVAILABLE) || error.to_string().contains("lock timeout") {
+    if Trouble::of_database(&error) == Some(Trouble::Conflict) {
         let message = "a request with this key is still being carried out: ask again in a few seconds";
         return crate::kernel::error::Refusal::new(
             ErrorCode::IdempotencyInProgress,

@@ -27,7 +27,7 @@ use crate::entity::order_event::OrderEventType;
 use crate::entity::payment::{self, PaymentFlow, PaymentGatewayName, PaymentStatus};
 use crate::entity::payment_operation::{self, OperationKind};
 use crate::entity::shop_order;
-use crate::infra::db::lock::wait_briefly;
+use crate::infra::db::lock::Patience;
 use crate::infra::db::many::among;
 use crate::infra::gateways::{Stage, State};
 use crate::infra::group::{Answers, Broken, Member};
@@ -47,6 +47,8 @@ pub struct Begin {
     pub(super) id: PaymentId,
     /// What he has given up to pay otherwise.
     pub(super) given_up: Option<PaymentId>,
+    /// Whether somebody else is about to give that up.
+    pub(super) ends_soon: bool,
     /// When he may begin another payment, if he may not now.
     pub(super) throttled: Option<Duration>,
 }
@@ -78,16 +80,12 @@ impl Member for Begin {
         vec![self.request.number(), order.finish()]
     }
 
-    async fn run(members: Vec<Self>) -> Result<Answers<Self>, Broken> {
+    async fn run(members: Vec<Self>, patience: Patience) -> Result<Answers<Self>, Broken> {
         let Some(first) = members.first() else {
             return Ok(Vec::new());
         };
-        let begun = first.ctx.db().begin().await;
-        let txn = begun.map_err(|error| Broken::NotBegun(error.into()))?;
-        if members.len() > 1 {
-            wait_briefly(&txn).await?;
-        }
-        let answers = begin(&txn, &members, first.ctx.now()).await?;
+        let txn = first.ctx.db().begin().await.map_err(Broken::not_begun)?;
+        let answers = begin(&txn, &members, first.ctx.now(), patience).await?;
         let is_written = |answer: &Result<Begun>| matches!(answer, Ok(Begun::Written { .. }));
         if answers.iter().any(is_written) {
             commit_all(members.iter().map(|member| &member.ctx), txn)
@@ -105,9 +103,14 @@ fn not_found() -> Error {
 }
 
 /// Begins all of them, in as many statements as for one. Who is refused leaves nothing behind.
-async fn begin(txn: &DatabaseTransaction, members: &[Begin], now: DateTime<Utc>) -> Result<Answers<Begin>> {
+async fn begin(
+    txn: &DatabaseTransaction,
+    members: &[Begin],
+    now: DateTime<Utc>,
+    patience: Patience,
+) -> Result<Answers<Begin>> {
     let mut answers: HashMap<PaymentId, Result<Begun>> = HashMap::new();
-    let claimed = claimed(txn, members, &mut answers, now).await?;
+    let claimed = claimed(txn, members, &mut answers, now, patience).await?;
     let wanted: Vec<_> = claimed.iter().map(|one| (&one.ctx, one.command.order)).collect();
     let mut orders = OrderInHand::lock_many(txn, &wanted).await?;
     let ids: Vec<OrderId> = orders.keys().copied().collect();
@@ -148,6 +151,7 @@ async fn claimed<'a>(
     members: &'a [Begin],
     answers: &mut HashMap<PaymentId, Result<Begun>>,
     now: DateTime<Utc>,
+    patience: Patience,
 ) -> Result<Vec<&'a Begin>> {
     // Without a lock: whoever does not see an order keeps nobody waiting.
     let ids = members.iter().map(|member| member.command.order);
@@ -169,7 +173,10 @@ async fn claimed<'a>(
         .map(|member| (&member.request, json!({"paymentId": member.id.to_string()})))
         .collect();
     let mut claimed = Vec::new();
-    for (member, claim) in seeing.into_iter().zip(claim_all(txn, &claims, now).await?) {
+    for (member, claim) in seeing
+        .into_iter()
+        .zip(claim_all(txn, &claims, now, patience).await?)
+    {
         match claim {
             Ok(Claim::New) => claimed.push(member),
             Ok(Claim::Done(result)) => {
@@ -217,7 +224,7 @@ impl Begin {
         let terms = terms(ctx, command, &order.row, self.phone.as_deref())?;
         if let Some(other) = payable(ctx, &order, &payments)? {
             if self.given_up == Some(other.id) || !can_be_replaced(&ctx.platform.gateways, other) {
-                return Err(in_the_way(ctx, &order, other));
+                return Err(in_the_way(ctx, &order, other, self.ends_soon));
             }
             return Ok(Decided::InTheWay(other.id));
         }
@@ -339,9 +346,15 @@ fn payable<'a>(
     Ok(payments.all().iter().find(|row| stands_in_the_way(row)))
 }
 
-fn in_the_way(ctx: &Context, order: &OrderInHand, other: &payment::Model) -> Error {
-    let message = "another payment of the order is under way: finish it, or wait until it has failed";
-    let refusal = Refusal::new(ErrorCode::TransitionInvalid, "orderId", message);
+fn in_the_way(ctx: &Context, order: &OrderInHand, other: &payment::Model, ends_soon: bool) -> Error {
+    let code = ErrorCode::TransitionInvalid;
+    let refusal = if ends_soon {
+        let message = "another payment of the order is just being given up: ask again in a few seconds";
+        Refusal::new(code, "orderId", message).retryable()
+    } else {
+        let message = "another payment of the order is under way: finish it, or wait until it has failed";
+        Refusal::new(code, "orderId", message)
+    };
     let allowed: Vec<_> = order
         .standing()
         .allowed(doer(ctx, &order.row))

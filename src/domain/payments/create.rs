@@ -65,6 +65,7 @@ impl Begin {
             phone,
             id: PaymentId::new(),
             given_up: None,
+            ends_soon: false,
             throttled: None,
         })
     }
@@ -94,7 +95,7 @@ async fn made(ctx: &Context, command: &CreatePayment) -> Result<PaymentOfOrder> 
                 return own_payment(ctx, payment.id).await;
             }
             Begun::InTheWay(other) => {
-                give_up(ctx, other).await?;
+                begin.ends_soon = give_up(ctx, other).await? == GivenUp::Soon;
                 begin.given_up = Some(other);
             }
         }
@@ -118,22 +119,32 @@ fn request<'a>(ctx: &Context, command: &'a CreatePayment, phone: Option<&str>) -
     Request::of_guest(&format!("order {}", command.order), OPERATION, key, &input)
 }
 
-/// Gives up a payment that waits for its buyer, who pays otherwise now. What of it cannot be given up any more has been
-/// paid, or may have been.
-async fn give_up(ctx: &Context, id: PaymentId) -> Result<()> {
+/// What came of giving up a payment.
+#[derive(PartialEq)]
+enum GivenUp {
+    /// It is, or cannot be: it has been paid, or may have been.
+    Done,
+    /// Somebody else is at it, perhaps an earlier try of the same request.
+    Soon,
+}
+
+/// Gives up a payment that waits for its buyer, who pays otherwise now.
+async fn give_up(ctx: &Context, id: PaymentId) -> Result<GivenUp> {
     let txn = ctx.db().begin().await?;
     let Some(case) = Case::open(&txn, ctx, id).await? else {
-        return Ok(());
+        return Ok(GivenUp::Done);
     };
-    let free = pending(&txn, id).await?.is_empty();
-    if !free || !can_be_replaced(&ctx.platform.gateways, case.payment()?) {
-        return Ok(());
+    if !can_be_replaced(&ctx.platform.gateways, case.payment()?) {
+        return Ok(GivenUp::Done);
+    }
+    if !pending(&txn, id).await?.is_empty() {
+        return Ok(GivenUp::Soon);
     }
     let task = Task::void(id);
     let written = write(&txn, task, First::Writer, ctx.now()).await?;
     commit(ctx, txn).await?;
     carry_out_now(ctx, written).await;
-    Ok(())
+    Ok(GivenUp::Done)
 }
 
 /// Why a payment was declined, if it was.

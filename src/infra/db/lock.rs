@@ -18,11 +18,33 @@ pub async fn exclusive(txn: &DatabaseTransaction, name: &str) -> Result<(), DbEr
     }
 }
 
-/// What is done together waits but shortly for what somebody else has locked: whoever is in his way is found by carrying each
-/// out alone, and waits alone.
-pub async fn wait_briefly(txn: &DatabaseTransaction) -> Result<(), DbErr> {
+/// How long a transaction waits for what somebody else has locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Half a second: whoever comes after it waits for it, too.
+    Short,
+    /// Five seconds.
+    Long,
+}
+
+/// From now on the transaction waits so long, and then fails with [`Trouble::Conflict`](super::trouble::Trouble).
+pub async fn wait_at_most(txn: &DatabaseTransaction, patience: Patience) -> Result<(), DbErr> {
+    let sql = match patience {
+        Patience::Short => "SET LOCAL lock_timeout = '500ms'",
+        Patience::Long => "SET LOCAL lock_timeout = '5s'",
+    };
+    on_postgres(txn, sql).await
+}
+
+/// From now on it waits as everybody does, until its statement is stopped.
+pub async fn wait_as_ever(txn: &DatabaseTransaction) -> Result<(), DbErr> {
+    on_postgres(txn, "SET LOCAL lock_timeout TO DEFAULT").await
+}
+
+/// SQLite's transactions have nobody beside them.
+async fn on_postgres(txn: &DatabaseTransaction, sql: &str) -> Result<(), DbErr> {
     if txn.get_database_backend() == DatabaseBackend::Postgres {
-        txn.execute_unprepared("SET LOCAL lock_timeout = '500ms'").await?;
+        txn.execute_unprepared(sql).await?;
     }
     Ok(())
 }

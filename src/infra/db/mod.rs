@@ -127,15 +127,6 @@ impl Db {
         self.writer.get_database_backend()
     }
 
-    /// How many groups may write at the same time (`infra::group`): SQLite has one writer. On PostgreSQL one more works while the
-    /// other waits for its commit; still more would only wait for each other, since what sells is in the carts of all of them.
-    pub fn groups_at_once(&self) -> usize {
-        match self.backend() {
-            DatabaseBackend::Sqlite => 1,
-            _ => 2,
-        }
-    }
-
     /// How many SQL statements this process has sent, transactions' own BEGIN and COMMIT aside.
     pub fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)

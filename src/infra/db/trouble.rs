@@ -32,7 +32,7 @@ impl Trouble {
         Self::of_database(error.downcast_ref::<DbErr>()?)
     }
 
-    pub(super) fn of_database(error: &DbErr) -> Option<Self> {
+    pub fn of_database(error: &DbErr) -> Option<Self> {
         match error {
             DbErr::ConnectionAcquire(_) => Some(Self::Unreachable),
             DbErr::Conn(RuntimeErr::SqlxError(error))
@@ -64,8 +64,8 @@ impl Trouble {
             // and read-only: what was the primary is a standby now.
             "57P01" | "57P02" | "57P03" | "53300" | "25P03" | "25006" => Some(Self::Unreachable),
             code if code.len() == 5 && code.starts_with("08") => Some(Self::Unreachable),
-            // serialization_failure, deadlock_detected; SQLITE_BUSY with its kinds.
-            "40001" | "40P01" | "5" | "261" | "517" | "773" => Some(Self::Conflict),
+            // serialization_failure, deadlock_detected, lock_not_available; SQLITE_BUSY with its kinds.
+            "40001" | "40P01" | "55P03" | "5" | "261" | "517" | "773" => Some(Self::Conflict),
             _ => None,
         }
     }
@@ -107,6 +107,7 @@ mod tests {
             ("25006", Some(Trouble::Unreachable)),
             ("40001", Some(Trouble::Conflict)),
             ("40P01", Some(Trouble::Conflict)),
+            ("55P03", Some(Trouble::Conflict)),
             ("5", Some(Trouble::Conflict)),
             // A unique index, a syntax error, and SQLite's own kind of the former.
             ("23505", None),

@@ -14,11 +14,13 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
-use futures_util::future::join_all;
+use futures_util::{FutureExt as _, StreamExt as _, stream};
+use sea_orm::DbErr;
 use tokio::sync::oneshot;
 use tracing::{Instrument as _, Span};
 
+use crate::infra::db::Trouble;
+use crate::infra::db::lock::Patience;
 use crate::infra::metric::{GROUP_ALONE_AGAIN, GROUPS};
 use crate::kernel::error::{Error, Result};
 
@@ -34,10 +36,15 @@ pub trait Member: Clone + Send + Sync + 'static {
     fn apart(&self) -> Vec<u64>;
 
     /// Carries out all of them in one transaction: an answer for each, in their order. What was committed must not be done twice
-    /// when a member is carried out again: its idempotency key sees to that.
-    fn run(members: Vec<Self>) -> impl Future<Output = Result<Answers<Self>, Broken>> + Send;
+    /// when a member is carried out again: its idempotency key sees to that. Whoever is alone may have long patience with
+    /// others' locks; who keeps a place has not.
+    fn run(
+        members: Vec<Self>,
+        patience: Patience,
+    ) -> impl Future<Output = Result<Answers<Self>, Broken>> + Send;
 }
 
+/// The answers of a group, in the order of its members.
 pub type Answers<M> = Vec<Result<<M as Member>::Answer>>;
 
 /// Why nobody of a group has an answer.
@@ -52,6 +59,15 @@ pub enum Broken {
 }
 
 impl Broken {
+    /// A transaction could not be begun. Where no connection was to be had in all that time, there is none for the next one
+    /// either; else it was this connection that failed, and another one may do.
+    pub fn not_begun(error: DbErr) -> Self {
+        match error {
+            DbErr::ConnectionAcquire(_) => Self::NotBegun(error.into()),
+            error => Self::Undone(error.into()),
+        }
+    }
+
     fn into_error(self) -> Error {
         match self {
             Self::NotBegun(error) | Self::Undone(error) | Self::Unknown(error) => error,
@@ -65,14 +81,21 @@ impl From<Error> for Broken {
     }
 }
 
-impl From<sea_orm::DbErr> for Broken {
-    fn from(error: sea_orm::DbErr) -> Self {
+impl From<DbErr> for Broken {
+    fn from(error: DbErr) -> Self {
         Self::Undone(error.into())
     }
 }
 
 /// How many deadlines a group is left alone for, though nobody waits for it any more.
-const PATIENCE: u32 = 3;
+const DEADLINES: u32 = 3;
+
+/// How many groups of one kind may be carried out at the same time. SQLite has one writer; PostgreSQL did a tenth less with two,
+/// which are smaller and so are more statements (docs/performance.md).
+pub const AT_ONCE: usize = 1;
+
+/// How many of a broken group are carried out at the same time: more would take all connections.
+const AGAIN_AT_ONCE: usize = 4;
 
 /// Where members meet. Cheap to clone.
 pub struct Group<M: Member> {
@@ -194,13 +217,13 @@ impl<M: Member> Group<M> {
             .record(u32::try_from(group.len()).map_or(f64::INFINITY, f64::from));
         let members: Vec<M> = group.iter().map(|waiting| waiting.member.clone()).collect();
         let mut has_place = true;
-        let mut run = pin!(together(members));
+        let mut run = pin!(together(members, Patience::Short));
         let outcome = match tokio::time::timeout(self.deadline, run.as_mut()).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 has_place = false;
                 self.leave();
-                within(self.deadline * (PATIENCE - 1), run).await
+                within(self.deadline * (DEADLINES - 1), run).await
             }
         };
         if let Outcome::Away(error) = &outcome {
@@ -213,7 +236,10 @@ impl<M: Member> Group<M> {
                 if has_place {
                     self.leave();
                 }
-                join_all(group.into_iter().map(|waiting| self.again(waiting))).await;
+                let again = |waiting| self.again(waiting);
+                stream::iter(group)
+                    .for_each_concurrent(AGAIN_AT_ONCE, again)
+                    .await;
                 return;
             }
         };
@@ -232,10 +258,11 @@ impl<M: Member> Group<M> {
         }
     }
 
-    /// Carries out one of a group that could not be. Of those nobody waits for another one, who may be the one that has to wait.
+    /// Carries out one of a group that could not be, without a place: he may be the one that has to wait.
     async fn again(&self, waiting: Waiting<M>) {
         GROUP_ALONE_AGAIN.counter([M::KIND]).increment(1);
-        let alone = within(self.deadline * PATIENCE, together(vec![waiting.member]));
+        let alone = together(vec![waiting.member], Patience::Long);
+        let alone = within(self.deadline * DEADLINES, alone);
         let answer = match alone.await {
             Outcome::Answered(answers) => answers.into_iter().next().unwrap_or_else(|| Err(no_answer())),
             Outcome::Told(error) | Outcome::Away(error) => Err(error),
@@ -283,18 +310,25 @@ enum Outcome<M: Member> {
     Again,
 }
 
-async fn together<M: Member>(members: Vec<M>) -> Outcome<M> {
+async fn together<M: Member>(members: Vec<M>, patience: Patience) -> Outcome<M> {
     let count = members.len();
-    let outcome = AssertUnwindSafe(M::run(members)).catch_unwind().await;
+    let outcome = AssertUnwindSafe(M::run(members, patience)).catch_unwind().await;
     match outcome {
         Ok(Ok(answers)) if answers.len() == count => Outcome::Answered(answers),
         Ok(Err(Broken::NotBegun(error))) => Outcome::Away(error),
         Ok(Err(Broken::Unknown(error))) => Outcome::Told(error),
+        Ok(Err(Broken::Undone(error))) if patience == Patience::Short && met_somebody(&error) => {
+            Outcome::Again
+        }
         Ok(Err(Broken::Undone(error))) if count == 1 => Outcome::Told(error),
         // The panic's text and place have been logged by the hook.
         Ok(Ok(_)) | Err(_) if count == 1 => Outcome::Told(no_answer()),
         Ok(Ok(_) | Err(Broken::Undone(_))) | Err(_) => Outcome::Again,
     }
+}
+
+fn met_somebody(error: &Error) -> bool {
+    Trouble::of(error) == Some(Trouble::Conflict)
 }
 
 async fn within<M: Member>(most: Duration, run: impl Future<Output = Outcome<M>>) -> Outcome<M> {
@@ -305,7 +339,7 @@ async fn within<M: Member>(most: Duration, run: impl Future<Output = Outcome<M>>
 }
 
 async fn alone<M: Member>(member: M) -> Result<M::Answer> {
-    match M::run(vec![member]).await {
+    match M::run(vec![member], Patience::Long).await {
         Ok(answers) => answers.into_iter().next().unwrap_or_else(|| Err(no_answer())),
         Err(broken) => Err(broken.into_error()),
     }

@@ -31,7 +31,7 @@ impl Member for Number {
         vec![self.about]
     }
 
-    async fn run(members: Vec<Self>) -> Result<Answers<Self>, Broken> {
+    async fn run(members: Vec<Self>, _: Patience) -> Result<Answers<Self>, Broken> {
         let world = Arc::clone(&members[0].world);
         world.begun.fetch_add(1, Ordering::SeqCst);
         world.go_on.acquire().await.unwrap().forget();
@@ -76,7 +76,7 @@ async fn outcome(
     });
     // All of them have come by then: they are asked in this order, by one thread.
     let go_on = async { world.go_on.add_permits(1_000) };
-    let (answers, ()) = tokio::join!(join_all(joining), go_on);
+    let (answers, ()) = tokio::join!(futures_util::future::join_all(joining), go_on);
     let sizes = world.sizes.lock().unwrap().clone();
     (answers, sizes)
 }

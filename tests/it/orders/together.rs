@@ -11,6 +11,7 @@ use souk::domain::accounts::update::NewAddress;
 use souk::domain::checkout::place::{PlaceOrder, Placed, place};
 use souk::domain::context::Context;
 use souk::entity::cart;
+use souk::infra::group::AT_ONCE;
 use souk::kernel::actor::{Actor, Origin};
 use souk::kernel::error::{Error, Result};
 use souk::kernel::id::CartId;
@@ -45,7 +46,7 @@ async fn together(shop: &Shop, wishes: &[PlaceOrder]) -> (Vec<Result<Placed>>, u
         .await;
     let thing = shop.variants_of(thing).await.remove(0);
     let mut first = Vec::new();
-    for _ in 0..shop.db().groups_at_once() {
+    for _ in 0..AT_ONCE {
         first.push(wish(&shop.cart(&[(&thing, 1)]).await, "k"));
     }
     let carts: Vec<CartId> = first.iter().map(|wish| wish.cart_id).collect();

@@ -8,6 +8,7 @@ use serde_json::json;
 use souk::domain::payments::begin::{Begin, Begun};
 use souk::domain::payments::create::CreatePayment;
 use souk::entity::payment::{PaymentFlow, PaymentGatewayName, PaymentStatus, TestOutcome};
+use souk::infra::db::lock::Patience;
 use souk::infra::group::{Broken, Member as _};
 use souk::kernel::error::Error;
 
@@ -80,7 +81,7 @@ both! {
             let members: Vec<_> = orders(shop, count).await.into_iter()
                 .map(|order| member(shop, order, TestOutcome::Succeed)).collect();
             let before = shop.db().statements();
-            let begun = Begin::run(members).await.unwrap();
+            let begun = Begin::run(members, Patience::Short).await.unwrap();
             costs.push(shop.db().statements() - before);
             assert_eq!(begun.len(), count);
             for begun in begun {
@@ -106,7 +107,7 @@ both! {
             member(shop, all[4], TestOutcome::TimeoutThenSucceed),
             member(shop, all[5], TestOutcome::Succeed),
         ];
-        let begun = Begin::run(members).await.unwrap();
+        let begun = Begin::run(members, Patience::Short).await.unwrap();
         let told: Vec<_> = begun.iter().map(|begun| match begun {
             Ok(Begun::Written { payment, to_ask, .. }) => format!("{:?} {}", payment.status, to_ask.is_some()),
             Ok(Begun::InTheWay(other)) => format!("behind {}", *other == waiting.as_str().unwrap().parse().unwrap()),
@@ -125,7 +126,7 @@ both! {
         let all = orders(shop, 12).await;
         poison(shop, all[5]).await;
         let members = all.iter().map(|order| member(shop, *order, TestOutcome::Succeed)).collect();
-        assert!(matches!(Begin::run(members).await, Err(Broken::Undone(_))), "together they cannot be begun");
+        assert!(matches!(Begin::run(members, Patience::Short).await, Err(Broken::Undone(_))), "together they cannot be begun");
         assert_eq!(shop.rows("SELECT status FROM payment").await.len(), 0);
         // The writer, and on PostgreSQL the first groups' orders, are held until the others have met.
         let held = shop.db().begin().await.unwrap();

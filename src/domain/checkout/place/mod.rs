@@ -15,6 +15,7 @@ use crate::domain::accounts::update::{NewAddress, check_address};
 use crate::domain::context::Context;
 use crate::domain::permission::Permission;
 use crate::entity::shop_order;
+use crate::infra::db::lock::Patience;
 use crate::infra::group::{Answers, Broken, Member};
 use crate::infra::idempotency::Request;
 use crate::infra::secret;
@@ -67,8 +68,8 @@ impl Member for Placing {
         vec![self.request.number(), cart.finish()]
     }
 
-    async fn run(members: Vec<Self>) -> Result<Answers<Self>, Broken> {
-        together::place(&members).await
+    async fn run(members: Vec<Self>, patience: Patience) -> Result<Answers<Self>, Broken> {
+        together::place(&members, patience).await
     }
 }
 

@@ -24,7 +24,7 @@ use crate::domain::orders::state;
 use crate::entity::order_event::OrderEventType;
 use crate::entity::shop_order::{FulfillmentProgress, OrderStatus, PaymentProgress};
 use crate::entity::{shop_order, user_account};
-use crate::infra::db::lock::wait_briefly;
+use crate::infra::db::lock::{Patience, wait_as_ever};
 use crate::infra::db::many::among;
 use crate::infra::group::{Answers, Broken};
 use crate::infra::idempotency::{self, Claim};
@@ -52,15 +52,11 @@ struct Draft {
 }
 
 /// Places all of them; an answer for each.
-pub(super) async fn place(placings: &[Placing]) -> Result<Answers<Placing>, Broken> {
+pub(super) async fn place(placings: &[Placing], patience: Patience) -> Result<Answers<Placing>, Broken> {
     let Some(first) = placings.first() else {
         return Ok(Vec::new());
     };
-    let begun = first.ctx.db().begin().await;
-    let txn = begun.map_err(|error| Broken::NotBegun(error.into()))?;
-    if placings.len() > 1 {
-        wait_briefly(&txn).await?;
-    }
+    let txn = first.ctx.db().begin().await.map_err(Broken::not_begun)?;
     let case = |placing| Case {
         placing,
         id: OrderId::new(),
@@ -69,8 +65,12 @@ pub(super) async fn place(placings: &[Placing]) -> Result<Answers<Placing>, Brok
         answer: None,
     };
     let mut cases: Vec<Case<'_>> = placings.iter().map(case).collect();
-    claim(&txn, &mut cases, first.ctx.now()).await?;
+    claim(&txn, &mut cases, first.ctx.now(), patience).await?;
     draft(&txn, &mut cases).await?;
+    // Whoever has the stock is about to commit, and all lock it in one order: so for this it waits its turn.
+    if patience == Patience::Short {
+        wait_as_ever(&txn).await?;
+    }
     hold(&txn, &mut cases).await?;
     let placed = store(&txn, &mut cases).await?;
     // Where nobody has an order there is nothing to keep, their claims least of all.
@@ -92,13 +92,18 @@ pub(super) async fn place(placings: &[Placing]) -> Result<Answers<Placing>, Brok
 }
 
 /// Claims the keys of all; whose key has been used is answered with what it was used for.
-async fn claim(txn: &DatabaseTransaction, cases: &mut [Case<'_>], now: DateTime<Utc>) -> Result<()> {
+async fn claim(
+    txn: &DatabaseTransaction,
+    cases: &mut [Case<'_>],
+    now: DateTime<Utc>,
+    patience: Patience,
+) -> Result<()> {
     let result = |case: &Case<'_>| json!({"orderId": case.id.to_string()});
     let claims: Vec<_> = cases
         .iter()
         .map(|case| (&case.placing.request, result(case)))
         .collect();
-    let claimed = idempotency::claim_all(txn, &claims, now).await?;
+    let claimed = idempotency::claim_all(txn, &claims, now, patience).await?;
     for (case, claim) in cases.iter_mut().zip(claimed) {
         match claim {
             Ok(Claim::New) => case.claimed = true,
