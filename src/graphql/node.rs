@@ -92,7 +92,7 @@ async fn load(ctx: &Context<'_>, id: &ID, argument: &str) -> Result<Option<Node>
                 return Ok(None);
             };
             let order = loaders.load_one(OrderById(row.order_id)).await?;
-            Ok(order.map(|order| OrderLine::new(row, &order).into()))
+            Ok(order.map(|order| OrderLine::new(row, order).into()))
         }
         Some(FulfillmentId::PREFIX) => {
             let Some(row) = loaders.load_one(FulfillmentById(parse_id(id, argument)?)).await? else {

@@ -12,7 +12,7 @@ use crate::graphql::connection::{PageInfo, total};
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
 use crate::graphql::list::List;
-use crate::graphql::told::Told;
+use crate::graphql::told::{Asked, Tell, Text, Told, ToldList};
 use crate::kernel::page::{PageArgs, Slice};
 
 /// A page of orders.
@@ -45,18 +45,20 @@ impl OrderConnection {
 #[Object]
 impl OrderConnection {
     /// The orders of the page, each with its cursor.
-    async fn edges(&self) -> List<OrderEdge> {
-        let edge = |row: &Arc<shop_order::Model>| OrderEdge {
+    async fn edges(&self, ctx: &Context<'_>) -> Result<ToldList<OrderEdge>> {
+        let rows = &self.slice.items;
+        let nodes = Order::many(ctx, ctx.look_ahead().field("node"), rows).await?;
+        let edge = |(row, node): (&Arc<shop_order::Model>, Order)| OrderEdge {
             cursor: list::cursor(row).encode(),
-            node: Order::new(Arc::clone(row)),
+            node,
         };
-        self.slice.items.iter().map(edge).collect()
+        Ok(rows.iter().zip(nodes).map(edge).collect())
     }
 
     /// The orders of the page.
-    async fn nodes(&self) -> List<Order> {
-        let rows = self.slice.items.iter();
-        rows.map(|row| Order::new(Arc::clone(row))).collect()
+    async fn nodes(&self, ctx: &Context<'_>) -> Result<ToldList<Order>> {
+        let nodes = Order::many(ctx, ctx.look_ahead(), &self.slice.items).await?;
+        Ok(nodes.into_iter().collect())
     }
 
     /// Where the page lies in the list.
@@ -74,6 +76,16 @@ impl OrderConnection {
 pub(crate) struct OrderEdge {
     node: Order,
     cursor: String,
+}
+
+impl Tell for OrderEdge {
+    fn tell(&self, field: &str, asked: &Asked<'_>, text: &mut Text) -> Option<()> {
+        match field {
+            "node" => text.object(asked, &self.node),
+            "cursor" => text.string(&self.cursor),
+            _ => None,
+        }
+    }
 }
 
 /// An order in a list.

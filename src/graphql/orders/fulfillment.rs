@@ -60,7 +60,7 @@ impl Fulfillment {
     async fn lines(&self, ctx: &Context<'_>) -> Result<List<FulfillmentLine>> {
         let lines = ctx.loaders()?.load_one(LinesByFulfillment(self.row.id)).await?;
         let line = |(row, quantity)| FulfillmentLine {
-            line: OrderLine::new(row, &self.order),
+            line: OrderLine::new(row, Arc::clone(&self.order)),
             quantity,
         };
         Ok(lines.unwrap_or_default().into_iter().map(line).collect())

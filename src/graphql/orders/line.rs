@@ -14,19 +14,16 @@ use crate::graphql::loaders::{ProductById, VariantById};
 use crate::graphql::money::Money;
 use crate::graphql::told::{Asked, Tell, Text, Told};
 
-/// A line, around its row.
+/// A line, around its row and that of its order, which has its currency.
 #[derive(Clone, Debug)]
 pub struct OrderLine {
     row: Arc<order_line::Model>,
-    currency: String,
+    order: Arc<shop_order::Model>,
 }
 
 impl OrderLine {
-    pub fn new(row: Arc<order_line::Model>, order: &shop_order::Model) -> Self {
-        Self {
-            row,
-            currency: order.currency.clone(),
-        }
+    pub fn new(row: Arc<order_line::Model>, order: Arc<shop_order::Model>) -> Self {
+        Self { row, order }
     }
 }
 
@@ -65,12 +62,12 @@ impl OrderLine {
 
     /// What one cost.
     async fn unit_price(&self) -> Result<Told<Money>> {
-        in_currency(self.row.unit_price, &self.currency).map(Told)
+        in_currency(self.row.unit_price, &self.order.currency).map(Told)
     }
 
     /// What all of them cost.
     async fn line_total(&self) -> Result<Told<Money>> {
-        in_currency(self.row.line_total, &self.currency).map(Told)
+        in_currency(self.row.line_total, &self.order.currency).map(Told)
     }
 
     /// The variant as it is today; null once it is deleted, or no longer for sale.
@@ -90,7 +87,7 @@ impl OrderLine {
 impl Tell for OrderLine {
     fn tell(&self, field: &str, asked: &Asked<'_>, text: &mut Text) -> Option<()> {
         let row = self.row.as_ref();
-        let money = |minor| in_currency(minor, &self.currency).ok();
+        let money = |minor| in_currency(minor, &self.order.currency).ok();
         match field {
             "id" => text.shown(row.id),
             "productName" => text.string(&row.product_name),

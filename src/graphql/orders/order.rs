@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Object};
+use async_graphql::resolver_utils::enum_value;
+use async_graphql::{Context, ID, Lookahead, Object, ScalarType as _};
 
 use super::connection::OrderEventConnection;
 use super::status::{OrderAction, OrderFulfillmentStatus, OrderPaymentStatus, OrderStatus};
 use super::{Fulfillment, OrderLine};
 use crate::domain::orders::policy;
 use crate::domain::payments::actions::actions;
-use crate::entity::shop_order;
+use crate::entity::{order_line, payment, shop_order};
 use crate::graphql::accounts::{Address, User};
 use crate::graphql::connection::page_args;
 use crate::graphql::context::ContextExt as _;
@@ -19,7 +20,7 @@ use crate::graphql::loaders::{FulfillmentsByOrder, LinesByOrder, PaymentsByOrder
 use crate::graphql::money::Money;
 use crate::graphql::payments::Payment;
 use crate::graphql::scalars::DateTime;
-use crate::graphql::told::{Told, ToldList};
+use crate::graphql::told::{Asked, Tell, Text, Told, ToldList};
 use crate::kernel::error::Error;
 use crate::kernel::money;
 
@@ -27,11 +28,72 @@ use crate::kernel::money;
 #[derive(Clone, Debug)]
 pub struct Order {
     row: Arc<shop_order::Model>,
+    /// What was asked for of it and its neighbours in a list, together.
+    lines: Option<Vec<Arc<order_line::Model>>>,
+    payments: Option<Vec<Arc<payment::Model>>>,
 }
 
 impl Order {
     pub fn new(row: Arc<shop_order::Model>) -> Self {
-        Self { row }
+        Self {
+            row,
+            lines: None,
+            payments: None,
+        }
+    }
+
+    /// Those of a list, each with what is selected of it. What fails here is missing in them, so it is asked for once more
+    /// by their fields, which say what is wrong and where.
+    pub(super) async fn many(
+        ctx: &Context<'_>,
+        asked: Lookahead<'_>,
+        rows: &[Arc<shop_order::Model>],
+    ) -> Result<Vec<Self>> {
+        let loaders = ctx.loaders()?;
+        let is_asked = |field| asked.field(field).exists();
+        let lines = async {
+            let keys = rows.iter().map(|row| LinesByOrder(row.id));
+            if is_asked("lines") {
+                loaders.load_many(keys).await.ok()
+            } else {
+                None
+            }
+        };
+        let payments = async {
+            let keys = rows.iter().map(|row| PaymentsByOrder(row.id));
+            if is_asked("payments") {
+                loaders.load_many(keys).await.ok()
+            } else {
+                None
+            }
+        };
+        let (mut lines, mut payments) = futures_util::join!(lines, payments);
+        let order = |row: &Arc<shop_order::Model>| Self {
+            row: Arc::clone(row),
+            lines: lines
+                .as_mut()
+                .map(|lines| lines.remove(&LinesByOrder(row.id)).unwrap_or_default()),
+            payments: payments
+                .as_mut()
+                .map(|payments| payments.remove(&PaymentsByOrder(row.id)).unwrap_or_default()),
+        };
+        Ok(rows.iter().map(order).collect())
+    }
+
+    async fn its_lines(&self, ctx: &Context<'_>) -> Result<Vec<Arc<order_line::Model>>> {
+        if let Some(lines) = &self.lines {
+            return Ok(lines.clone());
+        }
+        let lines = ctx.loaders()?.load_one(LinesByOrder(self.row.id)).await?;
+        Ok(lines.unwrap_or_default())
+    }
+
+    async fn its_payments(&self, ctx: &Context<'_>) -> Result<Vec<Arc<payment::Model>>> {
+        if let Some(payments) = &self.payments {
+            return Ok(payments.clone());
+        }
+        let payments = ctx.loaders()?.load_one(PaymentsByOrder(self.row.id)).await?;
+        Ok(payments.unwrap_or_default())
     }
 
     fn money(&self, minor: i64) -> Result<Money> {
@@ -43,6 +105,48 @@ impl Order {
 pub(crate) fn in_currency(minor: i64, currency: &str) -> Result<Money> {
     let currency = currency.parse().map_err(Error::internal)?;
     Ok(money::Money::new(minor, currency).into())
+}
+
+impl Tell for Order {
+    fn tell(&self, field: &str, asked: &Asked<'_>, text: &mut Text) -> Option<()> {
+        let row = &self.row;
+        let mut money = |minor| text.object(asked, &self.money(minor).ok()?);
+        match field {
+            "subtotal" => money(row.subtotal),
+            "shippingTotal" => money(row.shipping_total),
+            "taxTotal" => money(row.tax_total),
+            "discountTotal" => money(row.discount_total),
+            "total" => money(row.total),
+            "totalPaid" => money(row.paid),
+            "totalRefunded" => money(row.refunded),
+            "id" => text.shown(row.id),
+            "number" => text.string(&row.number),
+            "status" => text.value(&enum_value(OrderStatus::from(row.status))),
+            "paymentStatus" => text.value(&enum_value(OrderPaymentStatus::from(row.payment_status))),
+            "fulfillmentStatus" => {
+                text.value(&enum_value(OrderFulfillmentStatus::from(row.fulfillment_status)))
+            }
+            "email" => text.string(&row.email),
+            "lines" => {
+                let lines = self.lines.as_ref()?.iter();
+                text.list(
+                    asked,
+                    lines.map(|line| OrderLine::new(Arc::clone(line), Arc::clone(row))),
+                )
+            }
+            "payments" => {
+                let payments = self.payments.as_ref()?.iter();
+                text.list(
+                    asked,
+                    payments.map(|payment| Payment::new(Arc::clone(payment), Arc::clone(row))),
+                )
+            }
+            "cancelReason" => text.optional(row.cancel_reason.as_deref()),
+            "placedAt" => text.value(&DateTime(row.placed_at).to_value()),
+            "updatedAt" => text.value(&DateTime(row.updated_at).to_value()),
+            _ => None,
+        }
+    }
 }
 
 /// Something that was ordered. Customers see their own orders, staff all; the order of a guest is seen with the
@@ -76,11 +180,8 @@ impl Order {
 
     /// What you may do to it now. Doing anything else is TRANSITION_INVALID.
     async fn available_actions(&self, ctx: &Context<'_>) -> Result<Vec<OrderAction>> {
-        let (doer, loaders) = (policy::doer(ctx.domain()?, &self.row), ctx.loaders()?);
-        let payments = loaders.load_one(PaymentsByOrder(self.row.id));
-        let lines = loaders.load_one(LinesByOrder(self.row.id));
-        let (payments, lines) = futures_util::try_join!(payments, lines)?;
-        let (payments, lines) = (payments.unwrap_or_default(), lines.unwrap_or_default());
+        let doer = policy::doer(ctx.domain()?, &self.row);
+        let (payments, lines) = futures_util::try_join!(self.its_payments(ctx), self.its_lines(ctx))?;
         let actions = actions(
             &self.row,
             doer,
@@ -112,9 +213,9 @@ impl Order {
 
     /// What was ordered, in the order of the cart. At most 250.
     async fn lines(&self, ctx: &Context<'_>) -> Result<ToldList<OrderLine>> {
-        let rows = ctx.loaders()?.load_one(LinesByOrder(self.row.id)).await?;
-        let line = |row| OrderLine::new(row, &self.row);
-        Ok(rows.unwrap_or_default().into_iter().map(line).collect())
+        let rows = self.its_lines(ctx).await?;
+        let line = |row| OrderLine::new(row, Arc::clone(&self.row));
+        Ok(rows.into_iter().map(line).collect())
     }
 
     /// What its lines cost together.
@@ -154,9 +255,9 @@ impl Order {
 
     /// The tries to pay it, the first one first.
     async fn payments(&self, ctx: &Context<'_>) -> Result<ToldList<Payment>> {
-        let rows = ctx.loaders()?.load_one(PaymentsByOrder(self.row.id)).await?;
+        let rows = self.its_payments(ctx).await?;
         let payment = |row| Payment::new(row, Arc::clone(&self.row));
-        Ok(rows.unwrap_or_default().into_iter().map(payment).collect())
+        Ok(rows.into_iter().map(payment).collect())
     }
 
     /// Its parcels, the first one first.
