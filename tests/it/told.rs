@@ -115,6 +115,21 @@ both! {
         warm.close().await;
     }
 
+    async fn a_condition_that_is_not_sent_counts_as_its_default(shop: &Shop) {
+        shop.add(product("Mug").slug("mug")).await;
+        let query = "query($full: Boolean = true) { product(by: {slug: \"mug\"}) { id name @include(if: $full) slug @skip(if: $full) } }";
+        for (variables, fields) in [
+            (json!({}), ["id", "name"]),
+            (json!({"full": true}), ["id", "name"]),
+            (json!({"full": false}), ["id", "slug"]),
+            (json!({}), ["id", "name"]),
+        ] {
+            let data = shop.data(As::Anonymous, query, variables.clone()).await;
+            let told: Vec<&String> = data["product"].as_object().unwrap().keys().collect();
+            assert_eq!(told, fields, "{variables}");
+        }
+    }
+
     async fn what_has_changed_is_told_at_once(shop: &Shop) {
         fill(shop).await;
         let query = "{ product(by: {slug: \"odd\"}) { id name variants(first: 1) { id price { amount } } } me { orders(first: 1) { nodes { lines { variant { price { amount } product { name } } } } } } }";

@@ -71,7 +71,8 @@ impl InputTypes {
         .flat_map(|fields| fields.keys().map(String::as_str))
     }
 
-    /// The variables that the operation declares, checked. What it does not declare is left out.
+    /// The variables that the operation declares, checked. What it does not declare is left out. The library looks for those of
+    /// `@skip` and `@include` among what was sent alone, and not at their defaults: so a default of theirs counts as sent.
     pub(super) fn coerce(
         &self,
         operation: &Positioned<OperationDefinition>,
@@ -82,7 +83,16 @@ impl InputTypes {
         for definition in &operation.node.variable_definitions {
             let (name, kind) = (&definition.node.name.node, &definition.node.var_type.node);
             let problem = match sent.remove(name.as_str()) {
-                None if kind.nullable || definition.node.default_value.is_some() => None,
+                None if kind.nullable || definition.node.default_value.is_some() => {
+                    let default = definition.node.default_value.as_ref();
+                    // No other type can be a condition, and what is not of its type validation refuses.
+                    if let Some(value @ ConstValue::Boolean(_)) = default.map(|default| &default.node)
+                        && matches!(&kind.base, BaseType::Named(base) if base.as_str() == "Boolean")
+                    {
+                        variables.insert(name.clone(), value.clone());
+                    }
+                    None
+                }
                 None => Some(format!(
                     "Variable \"${name}\" of type \"{kind}\" is required and was not sent."
                 )),

@@ -74,6 +74,27 @@ async fn an_omitted_variable_leaves_its_place_absent() {
             json!({}),
             json!(5),
         ),
+        // A default is what counts, whether the variable could be null or not.
+        (
+            "query($b: Boolean = true) { withDefault @include(if: $b) }",
+            json!({}),
+            json!(5),
+        ),
+        (
+            "query($b: Boolean! = true) { withDefault @skip(if: $b) maybe @include(if: $b) }",
+            json!({}),
+            json!("undefined"),
+        ),
+        (
+            "query($b: Boolean = true) { withDefault @skip(if: $b) maybe @include(if: $b) }",
+            json!({"b": false}),
+            json!(5),
+        ),
+        (
+            "query($b: Boolean = true) { ...F @include(if: $b) } fragment F on Query { withDefault ... @skip(if: $b) { maybe } }",
+            json!({}),
+            json!(5),
+        ),
         (
             "query($x: Int) { items(of: [1, $x]) ... { withDefault(n: $x) } }",
             json!({}),
