@@ -50,6 +50,16 @@ impl Part {
     }
 }
 
+impl Weigh for Part {
+    /// What it holds beside its place.
+    fn weight(&self) -> u32 {
+        match self {
+            Self::Slug(slug) => u32::try_from(slug.len()).unwrap_or(u32::MAX),
+            Self::Product(_) | Self::Level(_) | Self::Lists | Self::Stock | Self::Categories => 0,
+        }
+    }
+}
+
 /// An answer as it is sent, by either method. Success has the same body in both media types.
 #[derive(Debug)]
 pub struct Finished {

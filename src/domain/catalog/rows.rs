@@ -10,6 +10,7 @@ use url::Url;
 
 use super::cache::{Images, Options, Tags, Variants};
 use super::policy;
+use super::slug::is_too_long;
 use crate::domain::answers::Part;
 use crate::domain::context::Context;
 use crate::entity::{category, product, product_image, product_option, product_tag, product_variant};
@@ -59,6 +60,9 @@ pub fn products_at_hand(
 
 /// The ids behind slugs, whoever may see them.
 pub async fn product_ids_by_slugs(ctx: &Context, slugs: &[String]) -> Result<HashMap<String, ProductId>> {
+    // What is never there changes with nothing.
+    let short = slugs.iter().filter(|slug| !is_too_long(slug));
+    let slugs: &[String] = &short.cloned().collect::<Vec<_>>();
     ctx.reads(Part::slugs(slugs));
     let fill = |slugs: Vec<String>| async move {
         let rows: Vec<(String, ProductId)> = product::Entity::find()
@@ -86,6 +90,9 @@ pub async fn product_ids_by_slugs(ctx: &Context, slugs: &[String]) -> Result<Has
 
 /// The id behind a slug, if it is in memory.
 pub fn product_id_at_hand(ctx: &Context, slug: &str) -> Option<ProductId> {
+    if is_too_long(slug) {
+        return None;
+    }
     ctx.reads([Part::Slug(slug.to_owned())]);
     let slugs = &ctx.platform.catalog_cache.product_slugs;
     slugs.at_hand(&slug.to_owned())

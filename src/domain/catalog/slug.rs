@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter as _, QuerySelect as _};
 
 use crate::infra::db::lock;
+use crate::kernel::check::MAX_TEXT;
 use crate::kernel::error::Result;
 use crate::kernel::text::slugify;
 
@@ -17,6 +18,11 @@ const LONGEST_LOOK: u64 = 1_000;
 /// How often to make another slug when somebody else took the one that was free. The lock of [`free`] keeps out
 /// those who make one from the same name, but not a slug that is given, nor another name that ends in a number.
 pub const TRIES: u32 = 10;
+
+/// Whether a slug is longer than any that there is. Strangers send them, and nobody is to look for them or remember them.
+pub fn is_too_long(slug: &str) -> bool {
+    slug.chars().nth(MAX_TEXT).is_some()
+}
 
 /// A free slug made from a name: `mug`, else `mug-2`, `mug-3` and so on; `fallback` where the name has neither
 /// letters nor digits. Until the transaction ends nobody else can make one from the same name.

@@ -9,6 +9,7 @@ use sea_orm::{
     QuerySelect as _,
 };
 
+use super::slug::is_too_long;
 use crate::domain::answers::Part;
 use crate::domain::context::Context;
 use crate::entity::{category, category_ancestor};
@@ -20,6 +21,9 @@ use crate::kernel::page::{Cursor, Direction, Page, Slice, SortKey};
 pub const SORT: &str = "CATEGORY_NAME";
 
 pub async fn category_by_slug(ctx: &Context, slug: &str) -> Result<Option<Arc<category::Model>>> {
+    if is_too_long(slug) {
+        return Ok(None);
+    }
     let row = category::Entity::find()
         .filter(category::Column::Slug.eq(slug))
         .one(ctx.catalog([Part::Categories]))

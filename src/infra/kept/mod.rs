@@ -28,7 +28,7 @@ const BUCKETS: usize = 4096;
 /// How often one waits for somebody else to make it. Then he makes it himself, and keeps nobody waiting.
 const WAITS: usize = 2;
 
-/// What a part takes in the index, roughly, in bytes.
+/// What a part takes in the index, roughly, in bytes, beside what it weighs itself.
 const PART: u32 = 96;
 
 /// Something that was kept.
@@ -46,6 +46,16 @@ impl<P, V> Kept<P, V> {
     /// Whether it is as true as when it was made.
     pub fn is_alive(&self, now: Instant) -> bool {
         self.alive.load(Ordering::SeqCst) && now < self.until
+    }
+}
+
+impl<P: Weigh, V: Weigh> Weigh for Kept<P, V> {
+    fn weight(&self) -> u32 {
+        // A part is held twice: here, and in the index.
+        let of_part = |part: &P| part.weight().saturating_mul(2).saturating_add(PART);
+        let of_parts = self.parts.iter().map(of_part).fold(0, u32::saturating_add);
+        let key = u32::try_from(self.key.len()).unwrap_or(u32::MAX);
+        self.value.weight().saturating_add(key).saturating_add(of_parts)
     }
 }
 
@@ -173,9 +183,10 @@ where
     V: Weigh + Send + Sync + 'static,
 {
     fn drop(&mut self) {
-        if self.claim.take().is_some() {
-            self.store.making().remove(&self.key);
-        }
+        let Some(claim) = self.claim.take() else { return };
+        // Before anybody wakes: he would find the turn taken, and wait for nothing until he gives up.
+        self.store.making().remove(&self.key);
+        drop(claim);
     }
 }
 
@@ -191,7 +202,10 @@ where
     V: Weigh + Send + Sync + 'static,
 {
     /// Holds about `bytes`, each for `longest` at most. 0 bytes: nothing is kept.
-    pub fn new(bytes: u64, longest: Duration) -> Self {
+    pub fn new(bytes: u64, longest: Duration) -> Self
+    where
+        P: Weigh,
+    {
         let index = Arc::new(Index {
             table: Mutex::new(Table {
                 made_of: HashMap::new(),
@@ -208,14 +222,7 @@ where
             };
             Moka::builder()
                 .max_capacity(bytes)
-                .weigher(|key: &Arc<str>, kept: &Arc<Kept<P, V>>| {
-                    let parts = u32::try_from(kept.parts.len()).unwrap_or(u32::MAX);
-                    let key = u32::try_from(key.len()).unwrap_or(u32::MAX);
-                    kept.value
-                        .weight()
-                        .saturating_add(key)
-                        .saturating_add(parts.saturating_mul(PART))
-                })
+                .weigher(|_: &Arc<str>, kept: &Arc<Kept<P, V>>| kept.weight())
                 .time_to_live(longest)
                 .eviction_listener(removed)
                 .build()

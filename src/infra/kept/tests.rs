@@ -13,6 +13,12 @@ impl Weigh for Page {
     }
 }
 
+impl Weigh for &'static str {
+    fn weight(&self) -> u32 {
+        u32::try_from(self.len()).unwrap()
+    }
+}
+
 type Pages = Store<&'static str, Page>;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -120,6 +126,46 @@ async fn one_who_gives_up_leaves_it_to_the_next() {
     let kept_by_next = tokio::time::timeout(LONG, waiting).await.unwrap().unwrap();
     assert!(kept_by_next);
     assert!(pages.making().is_empty());
+}
+
+/// Whoever is woken looks at once whether somebody is making it.
+#[tokio::test]
+async fn a_turn_is_free_before_anybody_is_told_that_it_is_over() {
+    let pages = pages();
+    let Asked::Make(making) = pages.ask("one").await else {
+        panic!("nothing was kept");
+    };
+    let table = pages.making();
+    let waiting = table.get("one").unwrap().clone();
+    std::thread::scope(|scope| {
+        scope.spawn(|| drop(making));
+        // It cannot take its key out meanwhile.
+        std::thread::sleep(Duration::from_millis(100));
+        assert!(waiting.has_changed().is_ok(), "nobody has been told");
+        drop(table);
+    });
+    assert!(waiting.has_changed().is_err(), "now they have");
+    assert!(pages.making().is_empty());
+}
+
+#[tokio::test]
+async fn what_it_is_made_of_is_weighed() {
+    let pages = pages();
+    make(&pages, "one", &["mug"], 1).await.unwrap();
+    make(&pages, "two", &[&*"x".repeat(10_000).leak()], 2)
+        .await
+        .unwrap();
+    pages.entries.as_ref().unwrap().run_pending_tasks();
+    assert!(pages.weight() > 2 * 10_000, "{}", pages.weight());
+    let large: &'static str = "y".repeat(1_000_000).leak();
+    make(&pages, "three", &[large], 3).await;
+    pages.entries.as_ref().unwrap().run_pending_tasks();
+    assert_eq!(
+        kept(&pages, "three").await,
+        None,
+        "it is more than there is room for"
+    );
+    assert!(!pages.index.table().made_of.contains_key(large));
 }
 
 #[tokio::test]
