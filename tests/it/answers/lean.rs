@@ -217,6 +217,12 @@ async fn it_leaves_alone_what_it_may_not_know() {
                 200,
             ),
             (post("", LIST).replace("application/json", "text/plain"), 415),
+            // The first one counts, as on the slow way.
+            (
+                post("", LIST).replace("content-type:", "content-type: text/plain\r\ncontent-type:"),
+                415,
+            ),
+            (post("content-type: text/plain\r\n", LIST), 200),
             (post("", LIST).replace("host: shop.test", "host: a@b"), 400),
             (post("", LIST).replace("host: shop.test\r\n", ""), 400),
             (post("host: other.test\r\n", LIST), 400),
@@ -239,6 +245,26 @@ async fn it_leaves_alone_what_it_may_not_know() {
             before + 2,
             "none of them went the lean way"
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn it_remembers_nothing_by_long_headers() {
+    with_server(&[], async |_, server| {
+        let mut wire = Wire::to(server).await;
+        for (name, value) in [("accept", "application/json"), ("accept-encoding", "gzip")] {
+            for (length, known) in [(256, true), (257, false)] {
+                // Followed by commas, which say nothing.
+                let value = format!("{value:,<length$}");
+                let request = post(&format!("{name}: {value}\r\n"), LIST);
+                let before = server.lean.answered();
+                for _ in 0..4 {
+                    wire.ask(&request).await;
+                }
+                assert_eq!(server.lean.answered() > before, known, "{request}");
+            }
+        }
     })
     .await;
 }

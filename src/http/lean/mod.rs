@@ -6,6 +6,9 @@
 //! header that is not known to be without influence leads the slow way, and so does everything else out of the ordinary.
 //! Neither limits nor rates are asked, because nothing is taken of what they guard.
 
+#[cfg(test)]
+mod tests;
+
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
@@ -34,6 +37,7 @@ use uuid::{Builder, Uuid};
 use super::layers::{REQUEST_ID, is_host, is_sane};
 use super::{Lifecycle, Peer, body, reply};
 use crate::domain::answers::KeptAnswer;
+use crate::infra::cache::Weigh;
 use crate::infra::metric::HTTP_REQUESTS;
 use crate::infra::telemetry::trace;
 use crate::kernel::clock::{Clock as _, SystemClock};
@@ -43,6 +47,9 @@ const PATH: &str = "/graphql";
 
 /// Larger bodies go the slow way, where they wait for their turn.
 const LONGEST_BODY: u64 = 16 * 1024;
+
+/// So do longer values of the headers that are compared: no browser's is as long.
+const LONGEST_VALUE: usize = 256;
 
 /// What a response takes beside its body, roughly, in bytes.
 const HEADERS: usize = 2_048;
@@ -64,7 +71,7 @@ impl fmt::Debug for Lean {
     }
 }
 
-/// All of a request that a response depends on.
+/// All of a request that a response depends on. Copies: what hyper hands out is a piece of all that it has read, and keeps that.
 #[derive(Clone, PartialEq, Eq)]
 struct Asked {
     /// None for POST.
@@ -81,17 +88,31 @@ struct Memo {
     kept: Arc<KeptAnswer>,
 }
 
+impl Weigh for Memo {
+    fn weight(&self) -> u32 {
+        let Asked {
+            query,
+            accept,
+            encoding,
+            body,
+        } = &self.asked;
+        let query = query.as_ref().map_or(0, |query| query.len());
+        let values = [accept, encoding].into_iter().flatten();
+        let values: usize = values.map(HeaderValue::len).sum();
+        let bytes = HEADERS + body.len() + query + values + self.body.len();
+        // The answer as well: as long as it is remembered here it is held, whoever has dropped it.
+        u32::try_from(bytes)
+            .unwrap_or(u32::MAX)
+            .saturating_add(self.kept.weight())
+    }
+}
+
 impl Lean {
     pub fn new(config: &CacheConfig, lifecycle: &Lifecycle) -> Self {
-        let weight = |_: &u64, memo: &Arc<Memo>| {
-            let query = memo.asked.query.as_ref().map_or(0, |query| query.len());
-            let bytes = HEADERS + memo.asked.body.len() + query + memo.body.len();
-            u32::try_from(bytes).unwrap_or(u32::MAX)
-        };
         let memos = (config.answers > 0).then(|| {
             Moka::builder()
                 .max_capacity(config.answers / 4)
-                .weigher(weight)
+                .weigher(|_: &u64, memo: &Arc<Memo>| memo.weight())
                 .time_to_live(config.answer_life())
                 .build()
         });
@@ -123,12 +144,18 @@ impl Lean {
 
     /// The response to such a request, if it is still true.
     fn find(&self, head: &Plain<'_>, body: &[u8], now: Instant) -> Option<Arc<Memo>> {
-        let memo = self.memos.as_ref()?.get(&self.key(head, body))?;
+        let (memos, key) = (self.memos.as_ref()?, self.key(head, body));
+        let memo = memos.get(&key)?;
+        if !memo.kept.is_alive(now) {
+            // Nobody else lets go of it before its time.
+            memos.invalidate(&key);
+            return None;
+        }
         let same = memo.asked.query.as_deref() == head.query
             && memo.asked.accept.as_ref() == head.accept
             && memo.asked.encoding.as_ref() == head.encoding
             && memo.asked.body == body;
-        (same && memo.kept.is_alive(now)).then_some(memo)
+        same.then_some(memo)
     }
 
     fn answer(&self, memo: &Memo, id: Option<&HeaderValue>, began: Instant) -> Reply {
@@ -237,30 +264,40 @@ impl<'a> Plain<'a> {
             encoding: None,
             id: None,
         };
-        let (mut hosts, mut is_json) = (0, *method == Method::GET);
+        let (mut hosts, mut content_type) = (0, None);
         for (name, value) in headers {
             match name.as_str() {
                 "host" if is_host(value) => hosts += 1,
-                "content-type" => is_json = body::is_json(value.to_str().ok()?),
                 // A second line of one of these is for somebody with more patience.
-                "accept" if plain.accept.replace(value).is_none() => {}
-                "accept-encoding" if plain.encoding.replace(value).is_none() => {}
+                "content-type" if content_type.replace(value).is_none() => {}
+                "accept" if plain.accept.replace(value).is_none() && value.len() <= LONGEST_VALUE => {}
+                "accept-encoding"
+                    if plain.encoding.replace(value).is_none() && value.len() <= LONGEST_VALUE => {}
                 "x-request-id" if plain.id.replace(value).is_none() && is_sane(value.to_str().ok()?) => {}
                 "connection" if is_plain_connection(value) => {}
                 name if HARMLESS.contains(&name) || name.starts_with("sec-") => {}
                 _ => return None,
             }
         }
+        let is_json = match content_type {
+            Some(value) => body::is_json(value.to_str().ok()?),
+            None => *method == Method::GET,
+        };
         (hosts == 1 && is_json).then_some(plain)
     }
 
-    fn to_asked(&self, body: Bytes) -> Asked {
-        Asked {
+    /// What to remember of it; None where that cannot be copied.
+    fn to_asked(&self, body: &[u8]) -> Option<Asked> {
+        let copy = |value: Option<&HeaderValue>| {
+            let copied = value.map(|value| HeaderValue::from_bytes(value.as_bytes()));
+            copied.transpose().ok()
+        };
+        Some(Asked {
             query: self.query.map(Into::into),
-            accept: self.accept.cloned(),
-            encoding: self.encoding.cloned(),
-            body,
-        }
+            accept: copy(self.accept)?,
+            encoding: copy(self.encoding)?,
+            body: Bytes::copy_from_slice(body),
+        })
     }
 }
 
@@ -379,7 +416,7 @@ impl Future for Answering {
                             if let Some(memo) = lean.find(&plain, bytes, *began) {
                                 return Poll::Ready(Ok(lean.answer(&memo, plain.id, *began)));
                             }
-                            Some(plain.to_asked(bytes.clone()))
+                            plain.to_asked(bytes)
                         }
                         _ => None,
                     };
