@@ -66,18 +66,13 @@ pub async fn create_product(ctx: &Context, command: CreateProduct) -> Result<Pro
     let mut product = check(&command, ctx.platform.shop.currency)?;
     let slug_given = command.slug.is_some();
     let mut tries = 1;
-    let id = loop {
+    loop {
         match insert(ctx, &mut product, slug_given).await {
             // Somebody took the slug that was made while it was being made.
             Err(error) if !slug_given && tries < slug::TRIES && slug_clashes(&error) => tries += 1,
-            outcome => break outcome.map_err(slug_taken)?,
+            outcome => return outcome.map_err(slug_taken),
         }
-    };
-    ctx.platform
-        .catalog_cache
-        .forget_product(id, &[&product.slug])
-        .await;
-    Ok(id)
+    }
 }
 
 async fn insert(ctx: &Context, product: &mut NewProduct, slug_given: bool) -> Result<ProductId> {
@@ -95,7 +90,13 @@ async fn insert(ctx: &Context, product: &mut NewProduct, slug_given: bool) -> Re
     let id = id.ok_or_else(|| Error::internal(anyhow::anyhow!("a product was not inserted")))?;
     let deed = Deed::created("productCreate", id, deeds::new_product(product));
     record(&txn, ctx, deed).await?;
-    txn.commit().await?;
+    let committed = txn.commit().await;
+    // Also when its answer was lost: it may have been heard, and what is read again costs little.
+    ctx.platform
+        .catalog_cache
+        .forget_product(id, &[&product.slug])
+        .await;
+    committed?;
     Ok(id)
 }
 

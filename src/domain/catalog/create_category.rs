@@ -72,8 +72,10 @@ async fn insert(
     let id = insert_category(&txn, name, &slug, parent, ctx.now()).await?;
     let deed = Deed::created("categoryCreate", id, deeds::category(name, &slug, parent));
     record(&txn, ctx, deed).await?;
-    txn.commit().await?;
+    let committed = txn.commit().await;
+    // Also when its answer was lost: it may have been heard, and what is read again costs little.
     ctx.platform.answers.changed(&[Part::Categories]);
+    committed?;
     Ok(id)
 }
 

@@ -100,12 +100,13 @@ pub async fn update_product(ctx: &Context, id: ProductId, command: UpdateProduct
     derived::refresh(&txn, &[id]).await?;
     let deed = Deed::changed("productUpdate", id, before.into(), after.into());
     record(&txn, ctx, deed).await?;
-    txn.commit().await?;
+    let committed = txn.commit().await;
+    // Also when its answer was lost: it may have been heard, and what is read again costs little.
     ctx.platform
         .catalog_cache
         .forget_product(id, &slugs.each_ref().map(String::as_str))
         .await;
-    Ok(())
+    Ok(committed?)
 }
 
 /// The product's row, which nobody else can change until the transaction ends.

@@ -63,9 +63,10 @@ pub async fn update_variant(ctx: &Context, id: ProductVariantId, command: Update
     derived::refresh(&txn, &[product.id]).await?;
     let deed = Deed::changed("productVariantUpdate", id, before, after);
     record(&txn, ctx, deed).await?;
-    txn.commit().await?;
+    let committed = txn.commit().await;
+    // Also when its answer was lost: it may have been heard, and what is read again costs little.
     ctx.platform.catalog_cache.forget_product(product.id, &[]).await;
-    Ok(())
+    Ok(committed?)
 }
 
 fn changed(

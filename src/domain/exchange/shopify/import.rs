@@ -236,7 +236,8 @@ impl Run<'_> {
             txn.rollback().await?;
             return Ok(outcome);
         }
-        txn.commit().await?;
+        let committed = txn.commit().await;
+        // Also when its answer was lost: it may have been heard, and what is read again costs little.
         for (id, slug) in changed {
             self.context
                 .platform
@@ -248,6 +249,7 @@ impl Run<'_> {
         self.context.platform.answers.much_changed();
         // Nobody else does: an import is a process of its own.
         self.context.platform.news.flush().await;
+        committed?;
         Ok(outcome)
     }
 }
