@@ -213,20 +213,23 @@ impl Engine {
 
     /// Validates and executes a query or a mutation. Subscriptions have more than one answer: see [`Engine::subscribe`].
     pub async fn run(&self, caller: Caller, prepared: Prepared) -> Answer {
-        self.run_recording(caller, prepared, None).await
+        self.run_recording(caller, prepared, None, self.limits.deadline)
+            .await
     }
 
+    /// The same within this time, with a note of what is read.
     pub(super) async fn run_recording(
         &self,
         caller: Caller,
         mut prepared: Prepared,
         recorder: Option<Arc<Recorder>>,
+        deadline: Duration,
     ) -> Answer {
         let novelty = std::mem::take(&mut prepared.novelty);
         let watch = Watch::begin(&prepared, self.platform.slow);
         let (request, span) = (Span::current(), watch.span());
         let answer = self
-            .execute(caller, prepared, request, recorder)
+            .execute(caller, prepared, request, recorder, deadline)
             .instrument(span.clone())
             .await;
         watch.end(&answer, &span);
@@ -242,6 +245,7 @@ impl Engine {
         mut prepared: Prepared,
         around: Span,
         recorder: Option<Arc<Recorder>>,
+        deadline: Duration,
     ) -> Answer {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             return Answer::overloaded();
@@ -282,11 +286,8 @@ impl Engine {
         })
         .catch_unwind();
         let outcome = match kind {
-            OperationType::Mutation => {
-                let most = self.limits.deadline * PATIENCE + GATEWAYS;
-                within(self.limits.deadline, to_the_end(operation, around, most)).await
-            }
-            _ => within(self.limits.deadline, operation).await,
+            OperationType::Mutation => within(deadline, to_the_end(operation, around, self.patience())).await,
+            _ => within(deadline, operation).await,
         };
         let mut answer = match outcome {
             Ok(response) if repeatable => Answer::of(response, &self.limits),
@@ -337,6 +338,21 @@ impl Engine {
         }
     }
 
+    /// Runs what commits, and is no operation, to its end, also when whoever asked for it hangs up; None when it panics or
+    /// never ends.
+    pub async fn see_through<T>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T>
+    where
+        T: Send + 'static,
+    {
+        let work = AssertUnwindSafe(work).catch_unwind();
+        to_the_end(work, Span::none(), self.patience()).await.ok()
+    }
+
+    /// How long what commits is left alone for.
+    fn patience(&self) -> Duration {
+        self.limits.deadline * PATIENCE + GATEWAYS
+    }
+
     pub fn limits(&self) -> &LimitsConfig {
         &self.limits
     }
@@ -368,7 +384,7 @@ const PATIENCE: u32 = 3;
 /// As long as a gateway is waited for beside.
 const GATEWAYS: Duration = Duration::from_secs(30);
 
-/// Runs a mutation in a task of its own. Its future may be dropped at any await, when the client hangs up or
+/// Runs a mutation, or what else commits, in a task of its own. Its future may be dropped at any await, when the client hangs up or
 /// the deadline passes; what follows a commit, such as dropping what the cache holds, would then never happen. The span of the
 /// request, by which the log knows it, goes with it. What takes longer than `most` waits for a database that is gone without a word,
 /// and would keep its connection, and its place among the operations, for ever.
@@ -384,7 +400,7 @@ where
     let bounded = async move {
         let outcome = tokio::time::timeout(most, operation).await;
         outcome.unwrap_or_else(|elapsed| {
-            tracing::error!(?most, "a mutation was given up: it never ended");
+            tracing::error!(?most, "what was to commit was given up: it never ended");
             Err(Box::new(elapsed))
         })
     };

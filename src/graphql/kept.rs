@@ -4,7 +4,7 @@
 //! particular, or a customer. Staff see products that are not for sale, so staff are never answered from here.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -45,22 +45,34 @@ impl Engine {
         let Some(key) = key(&prepared) else {
             return Given::Executed(self.run(caller, prepared).await);
         };
-        let asked = tokio::time::timeout(self.limits().deadline, self.platform().answers.ask(&key));
+        let (deadline, began) = (self.limits().deadline, Instant::now());
+        let asked = tokio::time::timeout(deadline, self.platform().answers.ask(&key));
         match asked.await {
             Ok(AskedAnswer::Kept(kept)) => {
                 self.learn(std::mem::take(&mut prepared.novelty));
                 ANSWERS.counter(["hit"]).increment(1);
                 Given::Kept(kept)
             }
-            Ok(AskedAnswer::Make(making)) => Given::Executed(self.make(caller, prepared, age, making).await),
+            Ok(AskedAnswer::Make(making)) => {
+                // Whoever has waited for somebody else's has less time left.
+                let left = deadline.saturating_sub(began.elapsed());
+                Given::Executed(self.make(caller, prepared, age, left, making).await)
+            }
             Err(_) => Given::Executed(Answer::timeout()),
         }
     }
 
-    async fn make(&self, caller: Caller, prepared: Prepared, age: u32, making: MakingAnswer<'_>) -> Answer {
+    async fn make(
+        &self,
+        caller: Caller,
+        prepared: Prepared,
+        age: u32,
+        left: Duration,
+        making: MakingAnswer<'_>,
+    ) -> Answer {
         let (recorder, cost) = (Arc::new(Recorder::default()), prepared.cost);
         let answer = self
-            .run_recording(caller, prepared, Some(Arc::clone(&recorder)))
+            .run_recording(caller, prepared, Some(Arc::clone(&recorder)), left)
             .await;
         let outcome = match (recorder.end(), finished(&answer, cost, age)) {
             // A failure is nobody's to keep.

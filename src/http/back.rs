@@ -27,7 +27,12 @@ async fn back(
 ) -> Response {
     let origin = auth::origin(&shared, peer.map(|peer| peer.0), &headers);
     let ctx = Context::writing(Actor::Anonymous, origin, Arc::clone(shared.engine.platform()));
-    match come_back(&ctx, &payment, &secret).await {
+    let coming = async move { come_back(&ctx, &payment, &secret).await };
+    // Who closes the page meanwhile leaves nothing half done: what follows a commit, too, is for others.
+    let Some(came) = shared.engine.see_through(coming).await else {
+        return failed();
+    };
+    match came {
         Ok(Some(onward)) => match onward.url {
             Some(url) => Redirect::to(&url).into_response(),
             None => thanks(),
@@ -39,10 +44,14 @@ async fn back(
         Err(error) => {
             let error = format!("{:#}", anyhow::Error::from(error));
             tracing::error!(error, "a buyer could not be taken back");
-            let message = "Something went wrong on our side. It has been logged; please try again.";
-            reply::refusal(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
+            failed()
         }
     }
+}
+
+fn failed() -> Response {
+    let message = "Something went wrong on our side. It has been logged; please try again.";
+    reply::refusal(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
 }
 
 fn thanks() -> Response {

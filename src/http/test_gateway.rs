@@ -56,7 +56,12 @@ async fn pay(
 ) -> Response {
     let origin = auth::origin(&shared, peer.map(|peer| peer.0), &headers);
     let ctx = Context::writing(Actor::Anonymous, origin, Arc::clone(shared.engine.platform()));
-    answer(page::complete(&ctx, &token).await, |page| match page.return_url {
+    let paying = async move { page::complete(&ctx, &token).await };
+    // Who closes the page meanwhile leaves nothing half done: what follows a commit, too, is for others.
+    let Some(paid) = shared.engine.see_through(paying).await else {
+        return failed();
+    };
+    answer(paid, |page| match page.return_url {
         Some(url) => Redirect::to(&url).into_response(),
         None => over(),
     })
@@ -75,10 +80,14 @@ fn answer(found: Result<Option<Page>>, shown: impl FnOnce(Page) -> Response) -> 
                 error = format!("{error:#}"),
                 "the page of the gateway TEST failed"
             );
-            let message = "Something went wrong on our side. It has been logged; please try again.";
-            reply::refusal(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
+            failed()
         }
     }
+}
+
+fn failed() -> Response {
+    let message = "Something went wrong on our side. It has been logged; please try again.";
+    reply::refusal(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
 }
 
 fn over() -> Response {

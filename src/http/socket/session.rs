@@ -16,7 +16,7 @@ use futures_util::stream::{AbortHandle, Abortable, SelectAll};
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::PollSemaphore;
+use tokio_util::sync::{CancellationToken, PollSemaphore};
 use tungstenite::Error as SocketError;
 
 use super::message::{Said, Say, next};
@@ -104,28 +104,12 @@ pub(super) async fn run(
         if alarm.deadline() != next {
             alarm.as_mut().reset(next);
         }
+        // First what ends it: whoever is shown out is told nothing more. Both are rare, and done at once.
         let done = tokio::select! {
-            received = stream.next(), if session.listens() => {
-                session.heard = Instant::now();
-                match received {
-                    Some(Ok(message)) => session.receive(message),
-                    Some(Err(error)) => Err(close_after(error)),
-                    None => Err(None),
-                }
-            }
-            // At its end it is asked no more, so the loop must turn.
-            next = session.running.next(), if !session.running.is_empty() => match next {
-                Some((id, event)) => session.tell(&id, event),
-                None => Ok(()),
-            },
-            // Whatever went wrong, nothing can be said any more.
-            written = session.outbox.write() => written.map_err(|_| None),
+            biased;
             _ = revoked.changed(), if session.holds_token() => session.look(),
             () = alarm.as_mut() => session.ring(),
-            () = closing.cancelled(), if session.leave_by.is_none() => {
-                session.leave();
-                Ok(())
-            }
+            done = session.step(stream, &closing) => done,
         };
         if let Err(close) = done {
             return close;
@@ -142,6 +126,32 @@ fn going_away() -> Close {
 type Step = Result<(), Option<Close>>;
 
 impl Session<'_> {
+    /// Whichever comes next, in no order: each of them can go on without a pause, and the others must not wait for it. Dropped
+    /// before its end it has done nothing.
+    async fn step(&mut self, stream: &mut Receiving, closing: &CancellationToken) -> Step {
+        tokio::select! {
+            received = stream.next(), if self.listens() => {
+                self.heard = Instant::now();
+                match received {
+                    Some(Ok(message)) => self.receive(message),
+                    Some(Err(error)) => Err(close_after(error)),
+                    None => Err(None),
+                }
+            }
+            // At its end it is asked no more, so the loop must turn.
+            next = self.running.next(), if !self.running.is_empty() => match next {
+                Some((id, event)) => self.tell(&id, event),
+                None => Ok(()),
+            },
+            // Whatever went wrong, nothing can be said any more.
+            written = self.outbox.write() => written.map_err(|_| None),
+            () = closing.cancelled(), if self.leave_by.is_none() => {
+                self.leave();
+                Ok(())
+            }
+        }
+    }
+
     /// A client that does not read what it is told is not heard either: it would only be told more.
     fn listens(&self) -> bool {
         self.leave_by.is_none() && self.outbox.has_room()

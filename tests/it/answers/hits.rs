@@ -1,5 +1,8 @@
 //! Who is answered with what is kept, and what that costs.
 
+use std::time::{Duration, Instant};
+
+use sea_orm::{ConnectionTrait as _, Database};
 use serde_json::json;
 
 use super::{rename, update};
@@ -77,6 +80,23 @@ both! {
         fresh.close().await;
     }
 
+    async fn a_slug_that_is_longer_than_any_is_not_looked_for(shop: &Shop) {
+        let longest = "\u{e9}".repeat(255);
+        shop.add(product("Mug").slug(&longest)).await;
+        let of = |kind: &str, slug: &str| format!("{{ {kind}(by: {{slug: \"{slug}\"}}) {{ name }} }}");
+        let found = shop.data(As::Anonymous, &of("product", &longest), json!({})).await;
+        assert_eq!(found["product"]["name"], "Mug");
+        for kind in ["product", "category"] {
+            for slug in [format!("{longest}s"), "s".repeat(100_000)] {
+                for caller in [As::Anonymous, As::Staff] {
+                    assert_eq!(statements(shop, caller, &of(kind, &slug)).await, 0, "{kind} {}", slug.len());
+                }
+                let none = shop.data(As::Anonymous, &of(kind, &slug), json!({})).await;
+                assert_eq!(none[kind], json!(null));
+            }
+        }
+    }
+
     async fn a_switch_turns_it_off(shop: &Shop) {
         shop.add(product("Mug")).await;
         let off = shop.beside(&[("SOUK_ANSWER_CACHE_BYTES", "0")]).await;
@@ -105,6 +125,35 @@ both! {
         assert!(changed.text().contains("Cup"));
         assert_ne!(changed.header("etag"), first.header("etag"));
     }
+}
+
+/// An answer that somebody else makes, and that never comes, is waited for in one's own time.
+#[tokio::test]
+async fn who_waits_for_somebody_else_waits_no_longer_than_alone() {
+    let Some(database) = crate::support::TestDatabase::new(Kind::Postgres).await else {
+        return;
+    };
+    let shop = Shop::open(&database, &[("SOUK_LIMIT_DEADLINE", "2s")]).await;
+    shop.add(product("Mug")).await;
+    let locking = Database::connect(database.url()).await.unwrap();
+    let lock = "BEGIN; LOCK TABLE product IN ACCESS EXCLUSIVE MODE";
+    locking.execute_unprepared(lock).await.unwrap();
+    let second = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let asked = Instant::now();
+        (
+            shop.graphql(As::Anonymous, LIST, json!({})).await,
+            asked.elapsed(),
+        )
+    };
+    let first = shop.graphql(As::Anonymous, LIST, json!({}));
+    let (first, (second, took)) = tokio::join!(first, second);
+    for answer in [first, second] {
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "TIMEOUT", "{answer}");
+    }
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    locking.close().await.unwrap();
+    shop.close().await;
 }
 
 /// A document with an error in its answer is executed again each time.

@@ -1,7 +1,10 @@
 //! The page of the gateway TEST.
 
+use std::time::{Duration, Instant};
+
 use axum::body::Body;
 use axum::http::Request;
+use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 
 use super::*;
@@ -64,6 +67,21 @@ both! {
         assert!(press(shop, &address).await.text().contains("nothing left to pay"));
         assert_eq!(standing(shop, order).await, stands("EXPIRED", "UNPAID", 0, 0));
         assert_eq!(statuses(shop, order).await, ["VOIDED"]);
+        check_books(shop).await;
+    }
+
+    async fn who_closes_the_page_meanwhile_has_paid(shop: &Shop) {
+        let (order, address) = waiting(shop, json!({})).await;
+        let held = shop.db().begin().await.unwrap();
+        held.execute_unprepared("UPDATE shop_order SET status = status").await.unwrap();
+        let pressed = tokio::time::timeout(Duration::from_millis(300), press(shop, &address)).await;
+        assert!(pressed.is_err(), "it waits for the order");
+        held.rollback().await.unwrap();
+        let begun = Instant::now();
+        while standing(shop, order).await != stands("CONFIRMED", "PAID", 5_997, 0) {
+            assert!(begun.elapsed() < Duration::from_secs(20), "nobody went on");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         check_books(shop).await;
     }
 
