@@ -28,7 +28,7 @@ use self::order::Order;
 use self::report::{Happened, Report};
 
 /// What all sockets of one process may be, with the files that it has beside.
-const PROCESS: usize = 19_500;
+const PROCESS: usize = 10_000;
 
 /// How long after the last update deliveries are waited for.
 const AFTERMATH: Duration = Duration::from_secs(3);
@@ -213,7 +213,7 @@ struct Listener {
 impl Listener {
     fn start(arguments: &Arguments, orders: &PathBuf, first: usize, sockets: usize) -> Result<Self> {
         let addresses: Vec<_> = arguments.address.iter().map(ToString::to_string).collect();
-        // Each has an address of its own: one has some 28,000 ports.
+        // Each has an address of its own: one has some 28,000 ports, of which half are given to who asks for any.
         let from = format!("127.0.0.{}", 2 + first / PROCESS);
         let mut command = Command::new(std::env::current_exe()?);
         command
