@@ -30,7 +30,7 @@ impl Tail {
         hub: &Hub,
         news: &NewsBus,
     ) -> Result<u64> {
-        let mut head = read::head(db.fresh()).await?;
+        let head = read::head(db.fresh()).await?;
         // Nobody waits yet: what was before is for those who ask for it.
         let mut position = *self.position.get_or_insert_with(|| {
             hub.start(head.position);
@@ -38,14 +38,18 @@ impl Tail {
         });
         if head.more {
             self.owes_hint |= sequence::give_places(db).await? > 0;
-            head = read::head(db.fresh()).await?;
         }
-        // An event that nobody waits for is not read.
-        let told = if head.position == position {
+        let last = if head.more && hub.len() == 0 {
+            Some(read::head(db.fresh()).await?.position)
+        } else {
+            (!head.more).then_some(head.position)
+        };
+        let told = if last == Some(position) {
             Ok(0)
-        } else if hub.pass_by(head.position) {
-            self.come_to(head.position);
-            Ok(u64::try_from(head.position - position).unwrap_or_default())
+        } else if let Some(last) = last.filter(|last| hub.pass_by(*last)) {
+            // An event that nobody waits for is not read.
+            self.come_to(last);
+            Ok(u64::try_from(last - position).unwrap_or_default())
         } else {
             self.tell(db, clock, hub, &mut position).await
         };
