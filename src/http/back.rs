@@ -30,7 +30,7 @@ async fn back(
     let coming = async move { come_back(&ctx, &payment, &secret).await };
     // Who closes the page meanwhile leaves nothing half done: what follows a commit, too, is for others.
     let Some(came) = shared.engine.see_through(coming).await else {
-        return failed();
+        return reply::failed();
     };
     match came {
         Ok(Some(onward)) => match onward.url {
@@ -44,14 +44,9 @@ async fn back(
         Err(error) => {
             let error = format!("{:#}", anyhow::Error::from(error));
             tracing::error!(error, "a buyer could not be taken back");
-            failed()
+            reply::failed()
         }
     }
-}
-
-fn failed() -> Response {
-    let message = "Something went wrong on our side. It has been logged; please try again.";
-    reply::refusal(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
 }
 
 fn thanks() -> Response {

@@ -1,7 +1,7 @@
 //! `/.well-known/jwks.json`: the keys by which other services verify our access tokens themselves.
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 
 use super::{SharedState, reply};
@@ -25,8 +25,7 @@ pub(super) async fn public(State(shared): SharedState) -> Response {
         }
         Err(error) => {
             tracing::error!(error = %error, "the public keys cannot be written");
-            let message = "Something went wrong on our side. It has been logged; please try again.";
-            reply::refusal(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
+            reply::failed()
         }
     }
 }

@@ -110,10 +110,7 @@ async fn observe(State(shared): SharedState, request: Request, next: Next) -> Re
         let response = AssertUnwindSafe(next.run(request))
             .catch_unwind()
             .await
-            .unwrap_or_else(|_| {
-                let message = "Something went wrong on our side. It has been logged; please try again.";
-                reply::refusal(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
-            });
+            .unwrap_or_else(|_| reply::failed());
         let took = start.elapsed();
         HTTP_REQUESTS
             .histogram([route, class(response.status())])

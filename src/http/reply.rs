@@ -58,6 +58,12 @@ pub(super) fn refusal(status: StatusCode, code: &str, message: &str) -> Response
     refusal_as(status, code, message, MediaType::Json)
 }
 
+/// A fault of ours, which is in the log.
+pub(super) fn failed() -> Response {
+    let message = "Something went wrong on our side. It has been logged; please try again.";
+    refusal(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
+}
+
 fn json(status: StatusCode, body: impl Into<Body>, media_type: MediaType) -> Response {
     let mut response = HttpResponse::new(body.into());
     *response.status_mut() = status;

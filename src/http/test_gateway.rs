@@ -59,7 +59,7 @@ async fn pay(
     let paying = async move { page::complete(&ctx, &token).await };
     // Who closes the page meanwhile leaves nothing half done: what follows a commit, too, is for others.
     let Some(paid) = shared.engine.see_through(paying).await else {
-        return failed();
+        return reply::failed();
     };
     answer(paid, |page| match page.return_url {
         Some(url) => Redirect::to(&url).into_response(),
@@ -80,14 +80,9 @@ fn answer(found: Result<Option<Page>>, shown: impl FnOnce(Page) -> Response) -> 
                 error = format!("{error:#}"),
                 "the page of the gateway TEST failed"
             );
-            failed()
+            reply::failed()
         }
     }
-}
-
-fn failed() -> Response {
-    let message = "Something went wrong on our side. It has been logged; please try again.";
-    reply::refusal(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
 }
 
 fn over() -> Response {

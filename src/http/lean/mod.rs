@@ -197,8 +197,7 @@ impl Lean {
             Ok(body) => body.to_bytes(),
             Err(error) => {
                 tracing::error!(error = %error, "what is kept cannot be sent");
-                let message = "Something went wrong on our side. It has been logged; please try again.";
-                return reply::refusal(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message);
+                return reply::failed();
             }
         };
         let ends = head.headers.contains_key(header::CONNECTION);
