@@ -76,7 +76,7 @@ metrics! {
     ANSWER_BYTES, "souk_answer_bytes", Kind::Gauge, [],
         "Memory that kept answers take, roughly";
     EVENT_LAG, "souk_event_lag_seconds", Kind::Histogram(LONG), [],
-        "Time from what happened to an order until this process told it to its subscriptions";
+        "Time from what happened to an order until this process told it to its subscriptions; nothing while there are none";
     EVENT_POSITION, "souk_event_position", Kind::Gauge, [],
         "The place of the last order event that this process passed on";
     EVENT_PASS_AGE, "souk_event_pass_age_seconds", Kind::Gauge, [],
