@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::resolver_utils::enum_value;
 use async_graphql::{Context, ID, Lookahead, Object, ScalarType as _};
+use futures_util::future::{OptionFuture, join};
 
 use super::connection::OrderEventConnection;
 use super::status::{OrderAction, OrderFulfillmentStatus, OrderPaymentStatus, OrderStatus};
@@ -51,23 +52,12 @@ impl Order {
     ) -> Result<Vec<Self>> {
         let loaders = ctx.loaders()?;
         let is_asked = |field| asked.field(field).exists();
-        let lines = async {
-            let keys = rows.iter().map(|row| LinesByOrder(row.id));
-            if is_asked("lines") {
-                loaders.load_many(keys).await.ok()
-            } else {
-                None
-            }
-        };
-        let payments = async {
-            let keys = rows.iter().map(|row| PaymentsByOrder(row.id));
-            if is_asked("payments") {
-                loaders.load_many(keys).await.ok()
-            } else {
-                None
-            }
-        };
-        let (mut lines, mut payments) = futures_util::join!(lines, payments);
+        let lines = is_asked("lines").then(|| loaders.load_many(rows.iter().map(|row| LinesByOrder(row.id))));
+        let payments =
+            is_asked("payments").then(|| loaders.load_many(rows.iter().map(|row| PaymentsByOrder(row.id))));
+        let both = join(OptionFuture::from(lines), OptionFuture::from(payments));
+        let (lines, payments) = both.await;
+        let (mut lines, mut payments) = (lines.and_then(Result::ok), payments.and_then(Result::ok));
         let order = |row: &Arc<shop_order::Model>| Self {
             row: Arc::clone(row),
             lines: lines
