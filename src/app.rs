@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use crate::domain::accounts::revocation;
 use crate::domain::accounts::revoke::revoke_demo;
@@ -156,12 +157,12 @@ impl App {
             closing.run_until_cancelled(passing_on).await
         });
         self.pass_on_events().await?;
-        self.share(true).await;
+        let sharing = self.share(true).await;
         if self.works {
             self.work_in_background();
         }
         http::server::serve(listener, front, http, limits, tls, self.lifecycle(), stop).await?;
-        self.close().await
+        self.close(sharing).await
     }
 
     /// Does background work, and nothing else, until `stop` comes and what is being done is done.
@@ -170,7 +171,7 @@ impl App {
     /// The database does not answer at the start, or does not close in order.
     pub async fn work(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         self.pass_on_events().await?;
-        self.share(false).await;
+        let sharing = self.share(false).await;
         self.work_in_background();
         stop.await;
         tracing::info!("stopping");
@@ -181,7 +182,7 @@ impl App {
         if tokio::time::timeout(grace, tasks.wait()).await.is_err() {
             tracing::warn!(?grace, "work was cut off: it took longer than the grace");
         }
-        self.close().await
+        self.close(sharing).await
     }
 
     /// Keeps what is counted small, and begins to pass on events of orders. These are passed on by every process: to its own clients, if it has any, and to other processes.
@@ -230,15 +231,15 @@ impl App {
             .spawn(async move { closing.run_until_cancelled(platform.db.watch_replica()).await });
     }
 
-    /// Tells other instances what happens here, and hears them.
-    async fn share(&self, serves: bool) {
+    /// Tells other instances what happens here, and hears them, until the last request is answered: what it did they are told, too.
+    async fn share(&self, serves: bool) -> JoinSet<()> {
         let platform = Arc::clone(&self.platform);
         if let Some(redis) = &platform.redis {
             // Before the first request, which should not find out whether there is one.
             redis.look().await;
         }
-        let closing = self.lifecycle().closing.clone();
-        self.lifecycle().tasks.spawn(async move {
+        let mut sharing = JoinSet::new();
+        sharing.spawn(async move {
             let Platform {
                 redis,
                 news,
@@ -251,9 +252,9 @@ impl App {
                 }
             };
             let beating = instances.follow(&platform.db, &*platform.clock, serves);
-            let sharing = async { tokio::join!(watching, news.pass_on(), news::listen(&platform), beating) };
-            closing.run_until_cancelled(sharing).await
+            tokio::join!(watching, news.pass_on(), news::listen(&platform), beating);
         });
+        sharing
     }
 
     fn work_in_background(&self) {
@@ -261,9 +262,10 @@ impl App {
         tasks.spawn(worker::run(Arc::clone(&self.platform), closing.clone()));
     }
 
-    async fn close(self) -> anyhow::Result<()> {
+    async fn close(self, mut sharing: JoinSet<()>) -> anyhow::Result<()> {
         let db = self.platform.db.clone();
-        // What the last requests did.
+        sharing.shutdown().await;
+        // What nobody waited for.
         self.platform.news.flush().await;
         let leaving = tokio::time::timeout(LEAVING, self.platform.instances.leave(&db));
         if !matches!(leaving.await, Ok(Ok(()))) {

@@ -19,6 +19,7 @@ use crate::infra::db::{Db, Reader, Standing};
 use crate::infra::gateways::Gateways;
 use crate::infra::group::{AT_ONCE, Group};
 use crate::infra::instances::Instances;
+use crate::infra::metric::NEWS_UNHEARD;
 use crate::infra::password::Passwords;
 use crate::infra::rate_limit::Rates;
 use crate::infra::redis::Redis;
@@ -97,6 +98,13 @@ impl Platform {
             news,
             gateway_events: Notify::new(),
         })
+    }
+
+    /// Before a change is answered: the other instances have heard of it, or cannot be waited for any longer.
+    pub async fn settle(&self) {
+        if !self.news.settled().await {
+            NEWS_UNHEARD.counter([]).increment(1);
+        }
     }
 }
 

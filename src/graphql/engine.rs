@@ -282,6 +282,9 @@ impl Engine {
             let (platform, touched) = (Arc::clone(&context.platform), context.touched.clone());
             let response = execution::run(&schema, request, context).await;
             touched.tell_rest(&platform.answers);
+            if kind == OperationType::Mutation {
+                platform.settle().await;
+            }
             response
         })
         .catch_unwind();

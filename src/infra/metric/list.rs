@@ -99,6 +99,8 @@ metrics! {
         "Requests that were carried out again alone, because their group could not be";
     REDIS_UP, "souk_redis_up", Kind::Gauge, [],
         "1 when Redis answers, 0 when it does not; nothing where none is configured";
+    NEWS_UNHEARD, "souk_news_unheard_total", Kind::Counter, [],
+        "Changes that were answered before all other instances had heard of them, since Redis or one of them did not answer";
     REPLICA_UP, "souk_replica_up", Kind::Gauge, [],
         "1 when the replica is read from, 0 when it is left out; nothing where none is configured";
     REPLICA_LAG, "souk_replica_lag_seconds", Kind::Gauge, [],

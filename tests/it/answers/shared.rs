@@ -1,69 +1,43 @@
 //! Answers of several instances: what one changes the others do not go on showing.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use serde_json::{Value, json};
-use souk::domain::news;
-use tokio::task::JoinSet;
 
-use super::rename;
-use crate::support::{As, RedisServer, Shop, product};
+use super::{random, rename};
+use crate::instances::Pair;
+use crate::support::{As, Shop, product};
 
 const QUERY: &str =
     "{ products(first: 5) { nodes { name inStock variants { id availableQuantity price { amount } } } } }";
 
-fn share(shop: &Shop, tasks: &mut JoinSet<()>) {
-    let ours = Arc::clone(&shop.platform);
-    tasks.spawn(async move { ours.redis.as_ref().unwrap().watch().await });
-    let ours = Arc::clone(&shop.platform);
-    tasks.spawn(async move { ours.news.pass_on().await });
-    let ours = Arc::clone(&shop.platform);
-    tasks.spawn(async move { news::listen(&ours).await });
-}
-
-async fn ask(shop: &Shop) -> Value {
-    let mut data = shop.data(As::Anonymous, QUERY, json!({})).await;
-    data["products"]["nodes"][0].take()
-}
-
-/// Asked again and again, so that the answer lies there whenever the news comes.
-async fn until(shop: &Shop, what: &str, is_seen: impl Fn(&Value) -> bool) {
-    for _ in 0..3_000 {
-        if is_seen(&ask(shop).await) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("the other instance never shows {what}: {}", ask(shop).await);
+async fn ask(shop: &Shop, name: &str) -> Value {
+    let data = shop.data(As::Anonymous, QUERY, json!({})).await;
+    let nodes = data["products"]["nodes"].as_array().unwrap();
+    let node = nodes.iter().find(|node| node["name"] == name);
+    node.unwrap_or_else(|| panic!("{data}")).clone()
 }
 
 both! {
-    async fn what_one_instance_changes_the_other_drops(shop: &Shop) {
-        let Some(redis) = RedisServer::new() else { return };
-        let url = redis.url();
-        // Nothing but a message explains what is seen.
-        let settings = [("REDIS_URL", url.as_str()), ("SOUK_CACHE_TTL", "1h")];
-        let (one, other) = (shop.beside(&settings).await, shop.beside(&settings).await);
-        let mut tasks = JoinSet::new();
-        share(&one, &mut tasks);
-        share(&other, &mut tasks);
+    async fn what_one_instance_changes_the_other_shows_at_once(shop: &Shop) {
+        let Some(pair) = Pair::of(shop).await else { return };
+        let (one, other) = (&pair.one, &pair.other);
         let mug = one.add(product("Mug").stock(5)).await.to_string();
-        // Until both listen, nothing is promised: then anything counts as changed once more.
-        until(&other, "what was there before", |seen| seen["name"] == "Mug").await;
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        one.platform.news.settled().await;
+        let variant = ask(other, "Mug").await["variants"][0]["id"].clone();
         for name in ["Cup", "Jar"] {
-            rename(&one, &mug, name).await;
-            until(&other, name, |seen| seen["name"] == name).await;
+            rename(one, &mug, name).await;
+            ask(other, name).await;
         }
-        let variant = ask(&other).await["variants"][0]["id"].clone();
-        let left = |seen: &Value| seen["variants"][0]["availableQuantity"].clone();
+        let left = async || ask(other, "Jar").await["variants"][0]["availableQuantity"].clone();
         one.ordered(&[(variant.as_str().unwrap(), 2)]).await;
-        until(&other, "what was sold", |seen| left(seen) == 3).await;
+        assert_eq!(left().await, 3);
         one.ordered(&[(variant.as_str().unwrap(), 3)]).await;
-        until(&other, "that all was sold", |seen| seen["inStock"] == false).await;
-        tasks.shutdown().await;
-        one.close().await;
-        other.close().await;
+        assert_eq!(ask(other, "Jar").await["inStock"], false);
+        pair.close().await;
+    }
+
+    async fn kept_answers_say_what_is_true_of_what_others_change(shop: &Shop) {
+        let Some(pair) = Pair::of(shop).await else { return };
+        random::compare(shop, &pair.one, &pair.other).await;
+        pair.close().await;
     }
 }

@@ -43,16 +43,16 @@ fn share(platform: &Arc<Platform>) -> JoinSet<()> {
 }
 
 /// Two instances that share a Redis, and keep what they cached for an hour.
-struct Pair {
+pub(crate) struct Pair {
     redis: RedisServer,
-    one: Shop,
-    other: Shop,
+    pub(crate) one: Shop,
+    pub(crate) other: Shop,
     tasks: [JoinSet<()>; 2],
 }
 
 impl Pair {
     /// None where there is no Redis to be had and that is all right.
-    async fn of(shop: &Shop) -> Option<Self> {
+    pub(crate) async fn of(shop: &Shop) -> Option<Self> {
         let redis = RedisServer::new()?;
         let url = redis.url();
         let settings = [("REDIS_URL", url.as_str()), ("SOUK_CACHE_TTL", "1h")];
@@ -89,7 +89,7 @@ impl Pair {
         }
     }
 
-    async fn close(self) {
+    pub(crate) async fn close(self) {
         for mut tasks in self.tasks {
             tasks.shutdown().await;
         }
