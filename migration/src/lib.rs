@@ -23,6 +23,7 @@ mod m20261121_000013_create_gateway_event;
 mod m20261121_000014_create_ledger_transfer;
 mod m20261121_000015_create_instance;
 mod m20261122_000016_index_what_is_there;
+mod m20261122_000017_place_order_events;
 
 /// All steps, in their order.
 #[derive(Debug)]
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000014_create_ledger_transfer::Migration),
             Box::new(m20261121_000015_create_instance::Migration),
             Box::new(m20261122_000016_index_what_is_there::Migration),
+            Box::new(m20261122_000017_place_order_events::Migration),
         ]
     }
 }

@@ -9,6 +9,9 @@ use souk::infra::db::schema::{SchemaState, migrate_down, migrate_up};
 
 use crate::support::{Kind, Shop};
 
+/// SQLite has no functions.
+const ON_POSTGRES_ALONE: [&str; 1] = ["m20261122_000017_place_order_events"];
+
 /// The database's own description of everything in it, line by line, without the migrations' own table.
 async fn description(shop: &Shop) -> BTreeSet<String> {
     let sql = match shop.kind {
@@ -104,10 +107,12 @@ both! {
 
         let writer = sea_orm::Database::connect(shop.url()).await.unwrap();
         let mut below = Vec::new();
-        for step in 0..steps {
+        for step in Migrator::migrations() {
             below.push(description(shop).await);
             Migrator::up(&writer, Some(1)).await.unwrap();
-            assert_ne!(&description(shop).await, below.last().unwrap(), "step {step} does something");
+            if shop.kind == Kind::Postgres || !ON_POSTGRES_ALONE.contains(&step.name()) {
+                assert!(&description(shop).await != below.last().unwrap(), "{} does something", step.name());
+            }
         }
         writer.close().await.unwrap();
         assert_eq!(description(shop).await, whole);

@@ -1,4 +1,5 @@
-//! Hints between the processes on one PostgreSQL server: LISTEN and NOTIFY.
+//! Hints between the processes on one PostgreSQL server: LISTEN. NOTIFY is a function's doing (`place_order_events`), and of none that
+//! does something else, too: PostgreSQL lets only one transaction of those that notify commit at a time.
 //!
 //! A hint may be lost, with the connection or with the process that was to send it. So whoever waits for one also looks
 //! by itself now and then, and on SQLite, which has nothing of the kind, does only that.
@@ -7,7 +8,7 @@ use std::sync::Arc;
 
 use sea_orm::sqlx;
 use sea_orm::sqlx::postgres::{PgListener, PgPoolOptions};
-use sea_orm::{ConnectionTrait as _, DatabaseBackend, DbErr, RuntimeErr};
+use sea_orm::{DatabaseBackend, DbErr, RuntimeErr};
 
 use super::Db;
 
@@ -16,19 +17,6 @@ use super::Db;
 pub struct Listener(PgListener);
 
 impl Db {
-    /// Sends a hint to all processes, this one too. `name` is an identifier of SQL's.
-    ///
-    /// Not from a transaction that does something else: PostgreSQL lets only one of those that notify commit at a time.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub async fn notify(&self, name: &str) -> Result<(), DbErr> {
-        if self.backend() == DatabaseBackend::Postgres {
-            self.writer.execute_unprepared(&format!("NOTIFY {name}")).await?;
-        }
-        Ok(())
-    }
-
     /// Hears the hints of this name from now on; None on SQLite.
     ///
     /// # Errors
@@ -52,12 +40,14 @@ impl Db {
 }
 
 impl Listener {
-    /// Waits for a hint. A connection that was lost and is there again counts as one: what was sent meanwhile is gone.
+    /// Waits for a hint: its text. A connection that was lost and is there again counts as one, of which nobody knows the text:
+    /// what was sent meanwhile is gone.
     ///
     /// # Errors
     /// The connection is lost, and there is no other to be had.
-    pub async fn heard(&mut self) -> Result<(), DbErr> {
-        self.0.try_recv().await.map(|_| ()).map_err(lost)
+    pub async fn heard(&mut self) -> Result<Option<String>, DbErr> {
+        let hint = self.0.try_recv().await.map_err(lost)?;
+        Ok(hint.map(|hint| hint.payload().to_owned()))
     }
 }
 

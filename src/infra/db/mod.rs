@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sea_orm::{
-    ConnectionTrait as _, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, SqlErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
+    ConnectionTrait as _, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, QueryResult,
+    SqlErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
 };
 
 use crate::kernel::config::DatabaseConfig;
@@ -110,6 +110,13 @@ impl Db {
         let begun = self.writer.begin_with_options(options).await;
         watch::began(asked.elapsed(), begun.is_ok());
         begun
+    }
+
+    /// Calls a function of PostgreSQL's that is a transaction of its own: what it did is committed when this returns, and may be
+    /// when it fails.
+    pub async fn call(&self, function: Statement) -> Result<QueryResult, DbErr> {
+        let row = self.reader.query_one_raw(function).await?;
+        row.ok_or_else(|| DbErr::RecordNotFound("what a function gives".to_owned()))
     }
 
     /// Lets SQLite look at what is in the tables, without which its planner takes every index for equally good.

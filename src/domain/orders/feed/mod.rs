@@ -28,6 +28,7 @@ use std::time::Duration;
 use sea_orm::DbErr;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use self::hub::Hub;
 use self::tail::Tail;
@@ -39,7 +40,7 @@ use crate::kernel::clock::{Clock, jittered};
 use crate::kernel::error::{Error, Result};
 use crate::kernel::id::{OrderId, UserId};
 
-/// What processes on one database call each other by.
+/// What processes on one database call each other by, as the migrations have it that give places.
 const HINT: &str = "souk_order_events";
 
 /// How often the tables are looked at without any hint.
@@ -73,8 +74,10 @@ pub enum Whose {
 }
 
 /// The events of all orders, as this process knows them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Feed {
+    /// Who of those on one database gave places.
+    own: Uuid,
     woken: Notify,
     /// Of those who need a pass at the same time one makes it for all.
     tail: tokio::sync::Mutex<Tail>,
@@ -92,8 +95,14 @@ impl Feed {
     /// What this process gives a place the others are told by `news`, too.
     pub fn new(news: NewsBus) -> Self {
         Self {
+            own: Uuid::new_v4(),
+            woken: Notify::new(),
+            tail: tokio::sync::Mutex::default(),
+            begun: AtomicU64::new(0),
+            hub: Hub::default(),
+            told: AtomicU64::new(0),
+            followed_at: Mutex::default(),
             news,
-            ..Self::default()
         }
     }
 
@@ -114,7 +123,7 @@ impl Feed {
             return outcome.clone();
         }
         let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
-        let told = tail.pass(db, clock, &self.hub, &self.news).await;
+        let told = tail.pass(db, clock, &self.hub, (self.own, &self.news)).await;
         self.told.store(*told.as_ref().unwrap_or(&0), Ordering::Relaxed);
         let outcome = told.map(|_| ());
         tail.outcome = Some((number, outcome.clone()));
@@ -196,9 +205,12 @@ impl Feed {
         let Some(mut listener) = db.listen(HINT).await? else {
             return Ok(());
         };
+        let own = self.own.to_string();
         loop {
-            listener.heard().await?;
-            self.wake();
+            // What this process placed it passes on already.
+            if listener.heard().await?.as_ref() != Some(&own) {
+                self.wake();
+            }
         }
     }
 }

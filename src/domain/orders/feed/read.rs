@@ -28,7 +28,7 @@ pub(super) struct Head {
     pub(super) more: bool,
 }
 
-/// Asked every few seconds by every process: one statement, and two looks into indexes.
+/// One statement, and two looks into indexes.
 pub(super) async fn head(connection: &impl ConnectionTrait) -> Result<Head> {
     let new = Query::select()
         .expr(Expr::val(1))
@@ -49,7 +49,7 @@ pub(super) async fn head(connection: &impl ConnectionTrait) -> Result<Head> {
 }
 
 /// The last place that was given, which is null before the first.
-pub(super) fn last_position() -> Expr {
+fn last_position() -> Expr {
     Expr::SubQuery(None, Box::new(last().into_query().into()))
 }
 

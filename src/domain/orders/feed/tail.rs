@@ -1,9 +1,11 @@
 //! Goes along the events that have a place, and hands them to the hub: once for the process, however many wait.
 
 use sea_orm::DatabaseBackend;
+use uuid::Uuid;
 
 use super::hub::Hub;
-use super::{HINT, Whose, read, sequence};
+use super::sequence::Placed;
+use super::{Whose, read, sequence};
 use crate::domain::news::{News, NewsBus};
 use crate::infra::db::Db;
 use crate::infra::metric::{EVENT_LAG, EVENT_POSITION};
@@ -15,8 +17,6 @@ use crate::kernel::error::Result;
 pub(super) struct Tail {
     /// The last place that the hub was given; None until the first pass.
     position: Option<i64>,
-    /// Places were given, and other processes have not been told.
-    owes_hint: bool,
     /// The number of the last pass, and what came of it.
     pub(super) outcome: Option<(u64, Result<()>)>,
 }
@@ -28,44 +28,32 @@ impl Tail {
         db: &Db,
         clock: &dyn Clock,
         hub: &Hub,
-        news: &NewsBus,
+        (own, news): (Uuid, &NewsBus),
     ) -> Result<u64> {
-        let head = read::head(db.fresh()).await?;
+        let Placed { given, last } = sequence::give_places(db, own).await?;
+        if given > 0 {
+            news.tell(|| News::OrderEvents);
+        }
         // Nobody waits yet: what was before is for those who ask for it.
         let mut position = *self.position.get_or_insert_with(|| {
-            hub.start(head.position);
-            head.position
+            hub.start(last - given);
+            last - given
         });
-        if head.more {
-            self.owes_hint |= sequence::give_places(db).await? > 0;
+        if last == position {
+            return Ok(0);
         }
-        let last = if head.more && hub.len() == 0 {
-            Some(read::head(db.fresh()).await?.position)
-        } else {
-            (!head.more).then_some(head.position)
-        };
-        let told = if last == Some(position) {
-            Ok(0)
-        } else if let Some(last) = last.filter(|last| hub.pass_by(*last)) {
-            // An event that nobody waits for is not read.
+        // An event that nobody waits for is not read.
+        let told = if hub.pass_by(last) {
             self.come_to(last);
-            Ok(u64::try_from(last - position).unwrap_or_default())
+            u64::try_from(last - position).unwrap_or_default()
         } else {
-            self.tell(db, clock, hub, &mut position).await
+            self.tell(db, clock, hub, &mut position).await?
         };
         // Written with their places: whoever tells of them first also tells the others.
-        if db.backend() == DatabaseBackend::Sqlite {
-            self.owes_hint |= told.as_ref().is_ok_and(|told| *told > 0);
-        }
-        // Those who wait here are served first: to the others it is only a hint.
-        if self.owes_hint {
-            self.owes_hint = false;
+        if db.backend() == DatabaseBackend::Sqlite && told > 0 {
             news.tell(|| News::OrderEvents);
-            if let Err(error) = db.notify(HINT).await {
-                tracing::warn!(error = %error, "other processes are not told of new order events: they come seconds later");
-            }
         }
-        told
+        Ok(told)
     }
 
     fn come_to(&mut self, position: i64) {
