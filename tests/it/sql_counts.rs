@@ -79,27 +79,27 @@ const LEDGER: &[(&str, As, u64)] = &[
     (
         "{ me { cart { totalQuantity subtotal { amount } warnings { code message } lines { quantity unitPrice { amount } lineTotal { amount } variant { title inStock product { name } } } } } }",
         As::Customer,
-        6,
+        5,
     ),
     (
         "{ me { orders(first: 50) { totalCount pageInfo { endCursor } nodes { number status total { amount } shippingAddress { city } } } } }",
         As::Customer,
-        3,
+        2,
     ),
     (
         "{ me { orders(first: 50) { nodes { availableActions customer { name } lines { productName quantity variant { title product { name } } } } } } }",
         As::Customer,
-        7,
+        6,
     ),
     (
         "{ me { orders(first: 50) { nodes { payments { status action { __typename } refunds { status amount { amount } } } } } } }",
         As::Customer,
-        4,
+        3,
     ),
     (
         "{ me { orders(first: 50) { nodes { fulfillments { status lines { quantity orderLine { sku } } } } } } }",
         As::Customer,
-        5,
+        4,
     ),
     (
         "{ orders(first: 50, filter: {statuses: [CONFIRMED], paymentStatuses: [PARTIALLY_REFUNDED]}) { totalCount edges { cursor node { customer { email } availableActions } } } }",
@@ -371,7 +371,7 @@ both! {
         let query = "{ me { orders(first: 50) { nodes { events(first: 2) { nodes { type order { number } } } } } } }";
         for orders in 1..=3 {
             order(shop, &shop.variants_of(thing).await).await;
-            assert_eq!(shop.statements(As::Customer, query, json!({})).await, 2 + orders);
+            assert_eq!(shop.statements(As::Customer, query, json!({})).await, 1 + orders);
         }
     }
 

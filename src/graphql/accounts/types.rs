@@ -12,12 +12,13 @@ use crate::graphql::carts::Cart;
 use crate::graphql::connection::page_args;
 use crate::graphql::context::ContextExt as _;
 use crate::graphql::error::Result;
-use crate::graphql::loaders::{AddressesByUser, CartByUser, SessionsByUser};
+use crate::graphql::loaders::{AddressesByUser, CartByUser, SessionsByUser, UserById};
 use crate::graphql::orders::{OrderConnection, OrderFilter};
 use crate::graphql::scalars::{CountryCode, DateTime};
 use crate::kernel::actor::{Actor, Role};
 use crate::kernel::address::PostalAddress;
 use crate::kernel::error::Error;
+use crate::kernel::id::UserId;
 
 /// What an account may do. Each role may do all that the ones before it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -31,29 +32,67 @@ pub enum UserRole {
     Admin,
 }
 
-/// An account, around its row.
+/// An account.
 #[derive(Clone, Debug)]
 pub struct User {
-    row: Arc<user_account::Model>,
+    known: Known,
     /// Who reads it, where that is not whoever sent the request.
     viewer: Option<Arc<DomainContext>>,
 }
 
+/// What there is of an account before anybody asks for more.
+#[derive(Clone, Debug)]
+enum Known {
+    Row(Arc<user_account::Model>),
+    Id(UserId),
+}
+
 impl User {
     pub fn new(row: Arc<user_account::Model>) -> Self {
-        Self { row, viewer: None }
+        Self {
+            known: Known::Row(row),
+            viewer: None,
+        }
+    }
+
+    /// Whoever has signed in: of most it is their orders or their cart that are asked for, which needs no row.
+    pub(super) fn signed_in(id: UserId) -> Self {
+        Self {
+            known: Known::Id(id),
+            viewer: None,
+        }
     }
 
     /// For the payload of signing in: the request came from nobody, the answer goes to this person.
     pub(super) fn seen_by(row: Arc<user_account::Model>, viewer: DomainContext) -> Self {
         Self {
-            row,
+            known: Known::Row(row),
             viewer: Some(Arc::new(viewer)),
         }
     }
 
+    fn key(&self) -> UserId {
+        match &self.known {
+            Known::Row(row) => row.id,
+            Known::Id(id) => *id,
+        }
+    }
+
+    async fn row(&self, ctx: &Context<'_>) -> Result<Arc<user_account::Model>> {
+        match &self.known {
+            Known::Row(row) => Ok(Arc::clone(row)),
+            Known::Id(id) => {
+                let row = ctx.loaders()?.load_one(UserById(*id)).await?;
+                // Accounts are never deleted.
+                Ok(row.ok_or_else(|| {
+                    Error::internal(anyhow::anyhow!("whoever has signed in has no account"))
+                })?)
+            }
+        }
+    }
+
     async fn find_cart(&self, ctx: &Context<'_>) -> Result<Option<Cart>> {
-        let id = self.row.id;
+        let id = self.key();
         let row = match &self.viewer {
             Some(viewer) => carts::find::by_users(viewer, &[id]).await?.remove(&id),
             None => ctx.loaders()?.load_one(CartByUser(id)).await?,
@@ -67,27 +106,27 @@ impl User {
 impl User {
     /// Identifies the account for as long as it exists, e.g. `user_01kb…`.
     pub async fn id(&self) -> ID {
-        self.row.id.to_string().into()
+        self.key().to_string().into()
     }
 
     /// The email address, as it was typed when registering.
-    async fn email(&self) -> &str {
-        &self.row.email
+    async fn email(&self, ctx: &Context<'_>) -> Result<String> {
+        Ok(self.row(ctx).await?.email.clone())
     }
 
     /// What the person wants to be called. 1 to 255 characters.
-    async fn name(&self) -> &str {
-        &self.row.name
+    async fn name(&self, ctx: &Context<'_>) -> Result<String> {
+        Ok(self.row(ctx).await?.name.clone())
     }
 
     /// What the account may do.
-    async fn role(&self) -> UserRole {
-        Role::from(self.row.role).into()
+    async fn role(&self, ctx: &Context<'_>) -> Result<UserRole> {
+        Ok(Role::from(self.row(ctx).await?.role).into())
     }
 
     /// Addresses to send things to, in the order in which they were given. At most 50.
     async fn addresses(&self, ctx: &Context<'_>) -> Result<Vec<Address>> {
-        let id = self.row.id;
+        let id = self.key();
         let rows = match &self.viewer {
             Some(viewer) => find::addresses_by_users(viewer, &[id]).await?.remove(&id),
             None => ctx.loaders()?.load_one(AddressesByUser(id)).await?,
@@ -101,7 +140,7 @@ impl User {
 
     /// Where you are signed in, the last used first: at most 100. Empty for accounts other than your own, whoever you are.
     async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<Session>> {
-        let id = self.row.id;
+        let id = self.key();
         let (rows, viewer) = match &self.viewer {
             Some(viewer) => (
                 find::sessions_by_users(viewer, &[id]).await?.remove(&id),
@@ -136,13 +175,13 @@ impl User {
             Some(viewer) => viewer,
             None => ctx.domain()?,
         };
-        let filter = filter.unwrap_or_default().into_domain(Some(self.row.id));
+        let filter = filter.unwrap_or_default().into_domain(Some(self.key()));
         OrderConnection::load(ctx, viewer, filter, page_args(first, after, last, before)).await
     }
 
     /// When the account was made.
-    async fn created_at(&self) -> DateTime {
-        DateTime(self.row.created_at)
+    async fn created_at(&self, ctx: &Context<'_>) -> Result<DateTime> {
+        Ok(DateTime(self.row(ctx).await?.created_at))
     }
 }
 
