@@ -67,6 +67,9 @@ pub(crate) struct Arguments {
     /// How many updates there are
     #[arg(long, default_value_t = 10_000)]
     updates: usize,
+    /// How many there are before these, which are not timed: connections are opened meanwhile, and statements prepared
+    #[arg(long, default_value_t = 0)]
+    warm_up: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -97,7 +100,7 @@ impl Shop {
                     "--by api cancels each order once: not with --fanout"
                 );
                 ensure!(
-                    arguments.updates <= arguments.sockets,
+                    arguments.warm_up + arguments.updates <= arguments.sockets,
                     "--by api cancels each order once: --updates are too many"
                 );
                 Self::Api(api::Shop::open(&arguments.address, token, arguments.sockets).await?)
@@ -165,6 +168,7 @@ async fn measure(arguments: Arguments) -> Result<()> {
     let report = Report {
         sockets: arguments.sockets,
         fanout: arguments.fanout,
+        warm_up: arguments.warm_up,
         opened,
         before,
         with,
@@ -186,8 +190,9 @@ async fn publish(
     let mut tick = interval(Duration::from_secs(1) / arguments.rate.max(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let places = std::sync::Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
-    let mut running = Vec::with_capacity(arguments.updates);
-    for (number, order) in orders.iter().cycle().take(arguments.updates).enumerate() {
+    let updates = arguments.warm_up + arguments.updates;
+    let mut running = Vec::with_capacity(updates);
+    for (number, order) in orders.iter().cycle().take(updates).enumerate() {
         tick.tick().await;
         let place = std::sync::Arc::clone(&places).acquire_owned().await?;
         let (shop, order) = (std::sync::Arc::clone(shop), order.clone());

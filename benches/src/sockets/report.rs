@@ -16,6 +16,8 @@ pub(super) struct Happened {
 pub(super) struct Report {
     pub(super) sockets: usize,
     pub(super) fanout: bool,
+    /// So many of what happened are not timed.
+    pub(super) warm_up: usize,
     pub(super) opened: Duration,
     /// Of all servers, in KiB.
     pub(super) before: u64,
@@ -49,7 +51,12 @@ impl fmt::Display for Report {
             self.before, self.with
         )?;
         let rate = ratio(u64::try_from(self.happened.len()).unwrap_or(u64::MAX), 1) / self.took.as_secs_f64();
-        writeln!(f, "| updates, a second | {}, {rate:.0} |", self.happened.len())?;
+        writeln!(
+            f,
+            "| updates, a second, of them to warm up | {}, {rate:.0}, {} |",
+            self.happened.len(),
+            self.warm_up
+        )?;
         let share = self.cpu.as_secs_f64() / self.took.as_secs_f64() * 100.0;
         writeln!(
             f,
@@ -90,7 +97,8 @@ impl Report {
             let happened = self.happened.get(heard.number)?;
             Some(between(since(happened), heard.at))
         };
-        Sorted::of(self.heard.iter().filter_map(micros).collect())
+        let timed = self.heard.iter().filter(|heard| heard.number >= self.warm_up);
+        Sorted::of(timed.filter_map(micros).collect())
     }
 
     fn last_deliveries(&self) -> Sorted {
@@ -102,7 +110,7 @@ impl Report {
                 *last = between(happened.committed, heard.at).max(*last);
             }
         }
-        Sorted::of(last)
+        Sorted::of(last.split_off(self.warm_up.min(last.len())))
     }
 }
 
