@@ -48,7 +48,7 @@ pub const EVERY: Duration = Duration::from_secs(2);
 
 /// How long a hint is left to itself after a pass that had much to tell, so that those of one burst are few passes. Otherwise
 /// it is followed at once: what comes while a pass is under way is one pass anyway.
-const BURST: Duration = Duration::from_millis(5);
+const BURST: Duration = Duration::from_millis(2);
 
 /// So many events are much.
 const MUCH: u64 = 16;
