@@ -287,7 +287,9 @@ impl Engine {
             }
             response
         })
-        .catch_unwind();
+        .catch_unwind()
+        // Large, and moved by all that is put around it otherwise.
+        .boxed();
         let outcome = match kind {
             OperationType::Mutation => within(deadline, to_the_end(operation, around, self.patience())).await,
             _ => within(deadline, operation).await,

@@ -30,8 +30,8 @@ pub struct MoneyRange {
 impl Tell for Money {
     fn tell(&self, field: &str, _: &Asked<'_>, text: &mut Text) -> Option<()> {
         match field {
-            "amount" => text.shown(self.amount.0),
-            "currencyCode" => text.shown(self.currency_code.0),
+            "amount" => text.decimal(self.amount.0),
+            "currencyCode" => text.string(self.currency_code.0.code()),
             _ => None,
         }
     }

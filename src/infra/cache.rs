@@ -8,11 +8,12 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::hash::{BuildHasher as _, Hash};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use futures_util::FutureExt as _;
 use moka::future::Cache as Moka;
 use tokio::sync::watch;
@@ -37,9 +38,9 @@ struct Entry<V> {
     generation: u64,
 }
 
-/// A map from one kind of key to its one kind of value.
+/// A map from one kind of key to its one kind of value. Only what is there is kept, so nobody chooses keys that hash alike.
 pub struct Cache<K, V> {
-    entries: Option<Moka<K, Entry<V>>>,
+    entries: Option<Moka<K, Entry<V>, RandomState>>,
     hasher: RandomState,
     generations: Vec<AtomicU64>,
     filling: Filling<K>,
@@ -101,11 +102,11 @@ where
                 .max_capacity(bytes)
                 .weigher(|_, entry: &Entry<V>| entry.value.weight())
                 .time_to_live(time_to_live)
-                .build()
+                .build_with_hasher(RandomState::default())
         });
         Self {
             entries,
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             generations: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
             filling: Mutex::default(),
             hits: AtomicU64::new(0),

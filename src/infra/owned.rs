@@ -5,10 +5,11 @@
 //! began, and what it read is kept only if that was the last of them. A drop is counted first, and raises the generation of its
 //! owner then: a fill that has not seen the count keeps what it read under the old generation, which is no hit.
 
-use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::hash::{BuildHasher as _, Hash};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use moka::sync::Cache as Moka;
 
 use super::cache::{CacheCounts, Weigh};
@@ -24,7 +25,7 @@ struct Entry<O, V> {
 
 /// Values by their key, each with its owner.
 pub struct Owned<K, O, V> {
-    entries: Option<Moka<K, Entry<O, V>>>,
+    entries: Option<Moka<K, Entry<O, V>, RandomState>>,
     hasher: RandomState,
     generations: Vec<AtomicU64>,
     drops: AtomicU64,
@@ -58,11 +59,11 @@ where
                 .max_capacity(bytes)
                 .weigher(|_, entry: &Entry<O, V>| entry.value.weight())
                 .time_to_live(time_to_live)
-                .build()
+                .build_with_hasher(RandomState::default())
         });
         Self {
             entries,
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             generations: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
             drops: AtomicU64::new(0),
             hits: AtomicU64::new(0),

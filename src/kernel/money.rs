@@ -1,5 +1,6 @@
 //! Money: whole minor units with their currency. No floats, no bare integers.
 
+use std::cell::Cell;
 use std::fmt;
 use std::str::FromStr;
 
@@ -29,15 +30,26 @@ impl fmt::Display for Currency {
     }
 }
 
+thread_local! {
+    /// The last one that was read here.
+    static LAST: Cell<Option<Currency>> = const { Cell::new(None) };
+}
+
 impl FromStr for Currency {
     type Err = MoneyError;
 
     /// Upper case only, as ISO 4217 writes them. Codes without a minor unit (gold, testing) are refused.
     fn from_str(text: &str) -> Result<Self, MoneyError> {
-        iso_currency::Currency::from_code(text)
+        // A shop has hardly more than one, and each row says which: looking through all of them was a thirtieth of a page.
+        if let Some(last) = LAST.get().filter(|last| last.code() == text) {
+            return Ok(last);
+        }
+        let currency = iso_currency::Currency::from_code(text)
             .filter(|currency| currency.exponent().is_some())
             .map(Self)
-            .ok_or_else(|| MoneyError::UnknownCurrency(text.chars().take(20).collect()))
+            .ok_or_else(|| MoneyError::UnknownCurrency(text.chars().take(20).collect()))?;
+        LAST.set(Some(currency));
+        Ok(currency)
     }
 }
 

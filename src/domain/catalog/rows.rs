@@ -41,21 +41,17 @@ pub async fn products_by_ids(
     Ok(visible.map(|product| (product.id, product)).collect())
 }
 
-/// The same, if all of them are in memory: without those that the actor may not see.
+/// The same in the order of the ids, if all of them are in memory: None for those that the actor may not see.
 pub fn products_at_hand(
     ctx: &Context,
     ids: impl IntoIterator<Item = ProductId>,
-) -> Option<HashMap<ProductId, Arc<product::Model>>> {
-    let products = &ctx.platform.catalog_cache.products;
-    let mut found = HashMap::new();
-    for id in ids {
+) -> Option<Vec<Option<Arc<product::Model>>>> {
+    let find = |id: ProductId| {
         ctx.reads([Part::Product(id.0)]);
-        let product = products.at_hand(&id)?;
-        if policy::may_see(&ctx.actor, &product) {
-            found.insert(id, product);
-        }
-    }
-    Some(found)
+        let product = ctx.platform.catalog_cache.products.at_hand(&id)?;
+        Some(Some(product).filter(|product| policy::may_see(&ctx.actor, product)))
+    };
+    ids.into_iter().map(find).collect()
 }
 
 /// The ids behind slugs, whoever may see them.

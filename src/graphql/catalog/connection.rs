@@ -62,12 +62,13 @@ impl ProductConnection {
             Some(rows) => rows,
             None => {
                 let keys = items.clone().map(|item| ProductById(item.id));
-                let rows = ctx.loaders()?.load_many(keys).await?;
-                rows.into_iter().map(|(key, row)| (key.0, row)).collect()
+                let rows = ctx.loaders()?.load_many(keys.clone()).await?;
+                keys.map(|key| rows.get(&key).cloned()).collect()
             }
         };
-        Ok(items
-            .filter_map(|item| Some((Product::new(Arc::clone(rows.get(&item.id)?)), item)))
+        let products = items.zip(rows);
+        Ok(products
+            .filter_map(|(item, row)| Some((Product::new(row?), item)))
             .collect())
     }
 }

@@ -31,8 +31,8 @@ async fn product(ctx: &Context<'_>, by: ProductBy) -> Result<Option<Product>> {
         }
     };
     let Some(id) = id else { return Ok(None) };
-    if let Some(mut found) = rows::products_at_hand(domain, [id]) {
-        return Ok(found.remove(&id).map(Product::new));
+    if let Some(found) = rows::products_at_hand(domain, [id]) {
+        return Ok(found.into_iter().flatten().next().map(Product::new));
     }
     Ok(loaders.load_one(ProductById(id)).await?.map(Product::new))
 }

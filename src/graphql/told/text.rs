@@ -7,6 +7,7 @@ use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{Field, Selection, SelectionSet};
 use async_graphql::{Name, OutputType, Value};
 use async_graphql_value::Value as InputValue;
+use rust_decimal::Decimal;
 
 use super::Json;
 use crate::domain::context::Context;
@@ -79,6 +80,32 @@ impl Text {
     /// Anything that shows as a text without quotes, backslashes or control characters.
     pub(crate) fn shown(&mut self, shown: impl std::fmt::Display) -> Option<()> {
         write!(self.json, "\"{shown}\"").ok()
+    }
+
+    /// As it shows, with all its decimals. To show it is ten times the work, since it makes a text of its own first.
+    pub(crate) fn decimal(&mut self, amount: Decimal) -> Option<()> {
+        let (digits, scale) = (
+            u64::try_from(amount.mantissa().unsigned_abs()).ok()?,
+            amount.scale(),
+        );
+        let unit = 10_u64.checked_pow(scale)?;
+        self.json.push(b'"');
+        if amount.is_sign_negative() && digits > 0 {
+            self.json.push(b'-');
+        }
+        serde_json::to_writer(&mut self.json, &(digits / unit)).ok()?;
+        if scale > 0 {
+            self.json.push(b'.');
+        }
+        let mut rest = digits % unit;
+        let mut place = unit;
+        for _ in 0..scale {
+            place /= 10;
+            self.json.push(b'0' + u8::try_from(rest / place).ok()?);
+            rest %= place;
+        }
+        self.json.push(b'"');
+        Some(())
     }
 
     pub(crate) fn value(&mut self, value: &Value) -> Option<()> {
@@ -216,5 +243,22 @@ pub(super) fn read(value: &Value) -> Option<(&str, u64)> {
 impl<T: Tell> Tell for &T {
     fn tell(&self, field: &str, asked: &Asked<'_>, text: &mut Text) -> Option<()> {
         T::tell(self, field, asked, text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_decimal_is_written_as_it_shows(minor: i64, scale in 0..10_u32) {
+            let amount = Decimal::new(minor, scale);
+            let mut text = Text::default();
+            text.decimal(amount).unwrap();
+            prop_assert_eq!(String::from_utf8(text.json).unwrap(), format!("\"{amount}\""));
+        }
     }
 }

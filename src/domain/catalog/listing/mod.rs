@@ -133,11 +133,12 @@ pub async fn pages(
     listing: &Listing,
 ) -> Result<HashMap<Option<CategoryId>, Slice<Item>>> {
     let mut rows: HashMap<Option<CategoryId>, Vec<Item>> = HashMap::new();
+    let sort = sort_name(listing.sort, &listing.filter);
     for shelves in together(ctx, shelves, &listing.filter) {
         if let Some(statement) = statement(ctx, shelves, listing) {
             for row in ctx.catalog(parts(&listing.filter)).query_all(&statement).await? {
                 let shelf: Option<CategoryId> = row.try_get_by("shelf")?;
-                rows.entry(shelf).or_default().push(item(&row, listing)?);
+                rows.entry(shelf).or_default().push(item(&row, listing, &sort)?);
             }
         }
     }
@@ -231,7 +232,7 @@ fn statuses(ctx: &Context, filter: &ProductFilter) -> Vec<ProductStatus> {
     }
 }
 
-fn item(row: &QueryResult, listing: &Listing) -> Result<Item> {
+fn item(row: &QueryResult, listing: &Listing, sort: &str) -> Result<Item> {
     let id: ProductId = row.try_get_by("id")?;
     let key = match listing.sort.field {
         SortField::CreatedAt => SortKey::Time(row.try_get_by("key")?),
@@ -239,7 +240,7 @@ fn item(row: &QueryResult, listing: &Listing) -> Result<Item> {
         SortField::Price | SortField::Relevance => SortKey::Int(row.try_get_by("key")?),
     };
     let cursor = Cursor {
-        sort: sort_name(listing.sort, &listing.filter),
+        sort: sort.to_owned(),
         key,
         id: id.0,
     };
