@@ -100,9 +100,9 @@ impl Platform {
         })
     }
 
-    /// Before a change is answered: the other instances have heard of it, or cannot be waited for any longer.
-    pub async fn settle(&self) {
-        if !self.news.settled().await {
+    /// Before a change is answered: the other instances have heard of what was told since, or cannot be waited for any longer.
+    pub async fn settle(&self, since: u64, patience: Duration) {
+        if !self.news.settled(since, patience).await {
             NEWS_UNHEARD.counter([]).increment(1);
         }
     }

@@ -276,14 +276,17 @@ impl Engine {
         if tells {
             request = request.data(Telling);
         }
+        let begun = Instant::now();
         let operation = AssertUnwindSafe(async move {
-            // As long as it runs, also when nobody waits for it any more.
-            let _place = place;
             let (platform, touched) = (Arc::clone(&context.platform), context.touched.clone());
+            let told = platform.news.told();
             let response = execution::run(&schema, request, context).await;
             touched.tell_rest(&platform.answers);
+            // As long as it runs, also when nobody waits for it any more; but not while it waits for others to hear of it.
+            drop(place);
             if kind == OperationType::Mutation {
-                platform.settle().await;
+                let left = deadline.saturating_sub(begun.elapsed());
+                platform.settle(told, left / 2).await;
             }
             response
         })

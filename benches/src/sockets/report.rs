@@ -53,7 +53,7 @@ impl fmt::Display for Report {
         let rate = ratio(u64::try_from(self.happened.len()).unwrap_or(u64::MAX), 1) / self.took.as_secs_f64();
         writeln!(
             f,
-            "| updates, a second, of them to warm up | {}, {rate:.0}, {} |",
+            "| updates, a second; of them to warm up, which are in all but the times | {}, {rate:.0}; {} |",
             self.happened.len(),
             self.warm_up
         )?;

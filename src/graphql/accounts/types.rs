@@ -83,10 +83,8 @@ impl User {
             Known::Row(row) => Ok(Arc::clone(row)),
             Known::Id(id) => {
                 let row = ctx.loaders()?.load_one(UserById(*id)).await?;
-                // Accounts are never deleted.
-                Ok(row.ok_or_else(|| {
-                    Error::internal(anyhow::anyhow!("whoever has signed in has no account"))
-                })?)
+                // None is ever deleted: the token is older than this database, or than the backup that it was restored from.
+                Ok(row.ok_or(Error::Unauthenticated)?)
             }
         }
     }

@@ -4,8 +4,9 @@
 //! without bound: where too much comes together, or where Redis did not take it, the others are told that something is missing,
 //! as soon as they can be told anything. So is whoever could not listen for a while. They then look at everything anew.
 //!
-//! Whoever hears a message says so to its sender once he has done what follows from it. So one can wait, for a while, until
-//! what he told is known everywhere ([`Bus::settled`]).
+//! Whoever has heard what there was to hear says so to those who sent it, once he has forgotten what they name. So one can
+//! wait, for a while, until what he told is known everywhere ([`Bus::settled`]). Receipts come by a line of their own, where
+//! they keep no news waiting.
 
 mod receipts;
 
@@ -13,14 +14,17 @@ use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use std::collections::HashMap;
+
+use futures_util::FutureExt as _;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
-use self::receipts::Receipts;
+use self::receipts::{PATIENCE, Receipts, Settled};
 use super::redis::{Heard, Redis, Subscription};
 use crate::kernel::clock::jittered;
 
@@ -35,8 +39,8 @@ const WAITING: usize = 256;
 /// Between two tries to listen, or to tell what could not be told.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// How long one waits for the others to hear. They do within a millisecond, or two when they are busy.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// So many messages are heard before their senders have their receipts, when there are that many.
+const AT_ONCE: usize = 64;
 
 /// Takes news and passes them on. Cheap to clone; without Redis it does nothing.
 pub struct Bus<N>(Option<Arc<Line<N>>>);
@@ -51,7 +55,7 @@ struct Line<N> {
     turn: tokio::sync::Mutex<()>,
     receipts: Mutex<Receipts>,
     /// How much of what was told everybody has heard, or is not waited for any more.
-    settled: watch::Sender<u64>,
+    settled: watch::Sender<Settled>,
     /// Whether receipts are heard.
     listens: AtomicBool,
 }
@@ -123,16 +127,13 @@ impl<N> Line<N> {
     }
 
     /// Something became known of who has heard what.
-    fn learn(&self, of: impl FnOnce(&mut Receipts) -> Option<u64>) {
+    fn learn<T>(&self, of: impl FnOnce(&mut Receipts) -> T) -> T {
         let mut receipts = self.receipts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(told) = of(&mut receipts) {
-            let is_more = |settled: &mut u64| {
-                let is_more = told > *settled;
-                *settled = told.max(*settled);
-                is_more
-            };
-            self.settled.send_if_modified(is_more);
-        }
+        let learned = of(&mut receipts);
+        let now = receipts.settled();
+        self.settled
+            .send_if_modified(|settled| std::mem::replace(settled, now) != now);
+        learned
     }
 }
 
@@ -170,7 +171,7 @@ where
                 told: Notify::new(),
                 turn: tokio::sync::Mutex::default(),
                 receipts: Mutex::default(),
-                settled: watch::Sender::new(0),
+                settled: watch::Sender::new(Settled::default()),
                 listens: AtomicBool::new(false),
             })
         }))
@@ -181,10 +182,11 @@ where
         let Some(line) = &self.0 else { return };
         let news = news();
         let mut outbox = line.outbox();
+        // Also what somebody else has told: it is not published yet, and whoever waits for his waits for that.
+        outbox.told += 1;
         if outbox.waiting.contains(&news) {
             return;
         }
-        outbox.told += 1;
         if outbox.waiting.len() < WAITING {
             outbox.waiting.push(news);
         } else {
@@ -203,25 +205,39 @@ where
         }
     }
 
-    /// Waits until all who listen have heard what was told, also by others here, and have done what follows from it: whether
-    /// they have. They have not when there is no Redis to reach them by, or when one of them says nothing for too long, and
-    /// nobody waits for that one again before he says something.
-    pub async fn settled(&self) -> bool {
+    /// How much was told so far, by all in this process.
+    pub fn told(&self) -> u64 {
+        self.0.as_ref().map_or(0, |line| line.outbox().told)
+    }
+
+    /// Waits until all who listen have heard what was told, if anything was since there was so much; but no longer than this, and
+    /// not for one who did not answer in time before. Whether all have: they have not where there is no Redis to reach them by.
+    pub async fn settled(&self, since: u64, patience: Duration) -> bool {
         let Some(line) = &self.0 else { return true };
         let told = line.outbox().told;
+        if told == since {
+            return true;
+        }
+        let is_all_heard = |settled: &Settled| settled.unheard <= since;
         let mut settled = line.settled.subscribe();
-        if *settled.borrow() >= told {
-            return true;
+        let deadline = Instant::now() + patience.min(PATIENCE);
+        loop {
+            let seen = *settled.borrow_and_update();
+            if seen.told >= told {
+                return is_all_heard(&seen);
+            }
+            if !line.redis.is_up() || !line.listens.load(Ordering::SeqCst) || Instant::now() >= deadline {
+                return false;
+            }
+            let overdue_at = line.learn(|receipts| receipts.overdue_at());
+            let until = overdue_at.unwrap_or(deadline).min(deadline);
+            if tokio::time::timeout_at(until.into(), settled.changed())
+                .await
+                .is_err()
+            {
+                line.learn(|receipts| receipts.give_up(Instant::now()));
+            }
         }
-        if !line.redis.is_up() || !line.listens.load(Ordering::SeqCst) {
-            return false;
-        }
-        let all_heard = settled.wait_for(|settled| *settled >= told);
-        if tokio::time::timeout(PATIENCE, all_heard).await.is_ok() {
-            return true;
-        }
-        line.learn(|receipts| receipts.give_up(told));
-        false
     }
 
     /// Publishes what is told, until it is dropped.
@@ -239,27 +255,7 @@ where
     /// Gives what others tell to `hear`, one after the other, until it is dropped.
     pub async fn listen<F: Future<Output = ()>>(&self, hear: impl Fn(Told<N>) -> F) {
         let Some(line) = &self.0 else { return };
-        let mut failing = false;
-        loop {
-            match line.redis.subscribe(&[NAME, &receipts_for(line.own)]).await {
-                Ok(subscription) => {
-                    if failing {
-                        tracing::info!("other instances are heard again");
-                    }
-                    failing = false;
-                    line.hear_all(subscription, &hear).await;
-                }
-                Err(error) if !failing => {
-                    failing = true;
-                    tracing::warn!(
-                        error,
-                        "other instances are not heard for now: their changes show later"
-                    );
-                }
-                Err(_) => {}
-            }
-            tokio::time::sleep(jittered(PAUSE)).await;
-        }
+        tokio::join!(line.hear_news(&hear), line.hear_receipts());
     }
 }
 
@@ -283,11 +279,7 @@ where
             outbox.sending = true;
             (std::mem::take(&mut outbox.waiting), missing, outbox.told)
         };
-        let mut number = 0;
-        self.learn(|receipts| {
-            number = receipts.send(told);
-            None
-        });
+        let number = self.learn(|receipts| receipts.send(told, Instant::now()));
         // Who looks at everything needs no more news.
         let news = if missing { Vec::new() } else { news };
         let message = Message {
@@ -297,10 +289,7 @@ where
             news,
         };
         let listeners = self.publish(NAME, &message).await;
-        self.learn(|receipts| match listeners {
-            Some(listeners) => receipts.published(number, listeners),
-            None => receipts.failed(number),
-        });
+        self.learn(|receipts| receipts.published(number, listeners));
         let sent = listeners.is_some();
         let mut outbox = self.outbox();
         outbox.sending = false;
@@ -319,6 +308,30 @@ where
         }
     }
 
+    async fn hear_news<F: Future<Output = ()>>(&self, hear: &impl Fn(Told<N>) -> F) {
+        let mut failing = false;
+        loop {
+            match self.redis.subscribe(NAME).await {
+                Ok(subscription) => {
+                    if failing {
+                        tracing::info!("other instances are heard again");
+                    }
+                    failing = false;
+                    self.hear_all(subscription, hear).await;
+                }
+                Err(error) if !failing => {
+                    failing = true;
+                    tracing::warn!(
+                        error,
+                        "other instances are not heard for now: their changes show later"
+                    );
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(jittered(PAUSE)).await;
+        }
+    }
+
     /// Hears everything until the connection is gone.
     async fn hear_all<F: Future<Output = ()>>(
         &self,
@@ -327,42 +340,67 @@ where
     ) {
         // What was told before is not known.
         hear(Told::Missing).await;
-        let _listening = Listening::begin(&self.listens);
-        while let Some(heard) = subscription.next().await {
-            let Read { told, from } = match heard {
-                Heard::Message { name, text } if name == NAME => self.read(&text),
-                Heard::Message { text, .. } => {
-                    self.take_receipt(&text);
-                    continue;
-                }
-                Heard::Gap => Read::anything(),
-            };
+        let (mut owed, mut count) = (HashMap::new(), 0);
+        let mut next = subscription.next().await;
+        while let Some(heard) = next {
+            let Read { told, from } = self.read(heard);
             for told in told {
                 hear(told).await;
             }
-            match from {
-                Some((from, number)) if from == self.own => {
-                    self.learn(|receipts| receipts.heard(number, from));
+            owed.extend(from);
+            count += 1;
+            // What lies there already is heard before any receipt, which then is for all of it.
+            let at_hand = (count < AT_ONCE).then(|| subscription.next().now_or_never());
+            next = at_hand.flatten().flatten();
+            if next.is_none() {
+                for (from, number) in owed.drain() {
+                    self.give_receipt(from, number).await;
                 }
-                Some((from, number)) => {
-                    let receipt = Receipt { by: self.own, number };
-                    self.publish(&receipts_for(from), &receipt).await;
-                }
-                None => {}
+                count = 0;
+                next = subscription.next().await;
             }
+        }
+    }
+
+    async fn give_receipt(&self, from: Uuid, number: u64) {
+        if from == self.own {
+            self.learn(|receipts| receipts.heard(number, from, Instant::now()));
+        } else {
+            let receipt = Receipt { by: self.own, number };
+            self.publish(&receipts_for(from), &receipt).await;
+        }
+    }
+
+    /// Those that others give for what was sent from here. One that is missed is made up for by the next.
+    async fn hear_receipts(&self) {
+        loop {
+            if let Ok(mut subscription) = self.redis.subscribe(&receipts_for(self.own)).await {
+                let _listening = Listening::begin(&self.listens);
+                while let Some(heard) = subscription.next().await {
+                    if let Heard::Message(text) = heard {
+                        self.take_receipt(&text);
+                    }
+                }
+            }
+            tokio::time::sleep(jittered(PAUSE)).await;
         }
     }
 
     fn take_receipt(&self, text: &[u8]) {
         match serde_json::from_slice::<Receipt>(text) {
-            Ok(Receipt { by, number }) => self.learn(|receipts| receipts.heard(number, by)),
+            Ok(Receipt { by, number }) => {
+                self.learn(|receipts| receipts.heard(number, by, Instant::now()));
+            }
             Err(error) => tracing::warn!(error = %error, "another instance's receipt cannot be read"),
         }
     }
 
     /// What nobody here can read was written by a newer version: anything may have happened.
-    fn read(&self, text: &[u8]) -> Read<N> {
-        let Ok(message) = serde_json::from_slice::<Message<N>>(text) else {
+    fn read(&self, heard: Heard) -> Read<N> {
+        let Heard::Message(text) = heard else {
+            return Read::anything();
+        };
+        let Ok(message) = serde_json::from_slice::<Message<N>>(&text) else {
             return Read::anything();
         };
         let told = if message.from == self.own {

@@ -1,21 +1,38 @@
-//! Who has heard what was published: everybody that Redis counts as a listener says so.
+//! Who has heard what was published: everybody that Redis counts as a listener says so, with the number of the last message
+//! that he heard. So a receipt that was lost is made up for by the next one.
 //!
-//! Whoever listens and says nothing, since he hangs or is of a version that knows no receipts, is waited for once. From then on
-//! those are waited for who do answer, until he says something or listeners come and go.
+//! Whoever listens and says nothing in time, since he hangs, is slow, or is of a version that knows no receipts, is waited for
+//! once. From then on those are waited for who do answer, until he answers in time or listeners come and go.
 
 use std::collections::{HashSet, VecDeque};
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
+
+/// How long one waits for the others to hear. They do within a millisecond, or two when they are busy.
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How much of what was told is settled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Settled {
+    /// Until here nothing is waited for any more.
+    pub(super) told: u64,
+    /// The last of it that somebody may not have heard.
+    pub(super) unheard: u64,
+}
 
 /// What was published, or is about to be.
 #[derive(Debug)]
 struct Sent {
     number: u64,
+    at: Instant,
     /// What had been told until then is in it, or in one before it.
     told: u64,
     /// How many listen. Not known at first, and a receipt may be here before.
     listeners: Option<usize>,
     heard_by: HashSet<Uuid>,
+    /// Nobody took it.
+    failed: bool,
 }
 
 /// Of so many listeners these answer.
@@ -25,85 +42,116 @@ struct Answering {
     who: HashSet<Uuid>,
 }
 
-impl Answering {
-    fn all_of(&self, listeners: usize, heard_by: &HashSet<Uuid>) -> bool {
-        self.listeners == listeners && self.who.is_subset(heard_by)
-    }
-}
-
 /// The messages that somebody has not heard yet.
 #[derive(Debug, Default)]
 pub(super) struct Receipts {
     sent: VecDeque<Sent>,
     last_number: u64,
+    /// When the last messages were sent, those of `PATIENCE`: a receipt for an older one is too late.
+    recent: VecDeque<(u64, Instant)>,
     /// While some do not answer.
     answering: Option<Answering>,
+    settled: Settled,
 }
 
 impl Receipts {
+    pub(super) fn settled(&self) -> Settled {
+        self.settled
+    }
+
     /// A message is about to be published, with all that has been `told`: its number.
-    pub(super) fn send(&mut self, told: u64) -> u64 {
+    pub(super) fn send(&mut self, told: u64, now: Instant) -> u64 {
+        self.give_up(now);
         self.last_number += 1;
+        self.recent.push_back((self.last_number, now));
         self.sent.push_back(Sent {
             number: self.last_number,
+            at: now,
             told,
             listeners: None,
             heard_by: HashSet::new(),
+            failed: false,
         });
         self.last_number
     }
 
-    /// It was published to so many. Like all of these it says until where everything told is settled, where that has moved.
-    pub(super) fn published(&mut self, number: u64, listeners: usize) -> Option<u64> {
-        self.answering
-            .take_if(|answering| answering.listeners != listeners);
-        let sent = self.sent.iter_mut().find(|sent| sent.number == number)?;
-        sent.listeners = Some(listeners);
-        self.settle()
+    /// It was published to so many; to None, when nobody took it.
+    pub(super) fn published(&mut self, number: u64, listeners: Option<usize>) {
+        if let Some(listeners) = listeners {
+            self.answering
+                .take_if(|answering| answering.listeners != listeners);
+        }
+        if let Some(sent) = self.sent.iter_mut().find(|sent| sent.number == number) {
+            sent.listeners = listeners;
+            sent.failed = listeners.is_none();
+        }
+        self.settle();
     }
 
-    /// Nobody took it: there is nothing to wait for.
-    pub(super) fn failed(&mut self, number: u64) -> Option<u64> {
-        let sent = self.sent.iter_mut().find(|sent| sent.number == number)?;
-        sent.listeners = Some(0);
-        self.settle()
+    /// Somebody has heard all until this one.
+    pub(super) fn heard(&mut self, number: u64, by: Uuid, now: Instant) {
+        self.forget_old(now);
+        if self.recent.front().is_some_and(|(oldest, _)| number >= *oldest) {
+            let all_again = |answering: &mut Answering| {
+                answering.who.insert(by);
+                answering.who.len() >= answering.listeners
+            };
+            self.answering.take_if(all_again);
+        }
+        for sent in self.sent.iter_mut().take_while(|sent| sent.number <= number) {
+            sent.heard_by.insert(by);
+        }
+        self.settle();
     }
 
-    pub(super) fn heard(&mut self, number: u64, by: Uuid) -> Option<u64> {
-        let all_again = |answering: &mut Answering| {
-            answering.who.insert(by);
-            answering.who.len() >= answering.listeners
-        };
-        self.answering.take_if(all_again);
-        let sent = self.sent.iter_mut().find(|sent| sent.number == number)?;
-        sent.heard_by.insert(by);
-        self.settle()
+    /// What was sent too long ago is not waited for.
+    pub(super) fn give_up(&mut self, now: Instant) {
+        self.forget_old(now);
+        let oldest = self.recent.front().map_or(u64::MAX, |(number, _)| *number);
+        let overdue = self.sent.iter().take_while(|sent| sent.number < oldest).count();
+        if let Some(last) = self.sent.drain(..overdue).next_back() {
+            self.settled = Settled {
+                told: last.told,
+                unheard: last.told,
+            };
+            self.answering = last.listeners.map(|listeners| Answering {
+                listeners,
+                who: last.heard_by,
+            });
+        }
+        self.settle();
     }
 
-    /// What was told until here was waited for long enough.
-    pub(super) fn give_up(&mut self, told: u64) -> Option<u64> {
-        let overdue = self.sent.iter().take_while(|sent| sent.told <= told).count();
-        let last = self.sent.drain(..overdue).next_back()?;
-        self.answering = last.listeners.map(|listeners| Answering {
-            listeners,
-            who: last.heard_by,
-        });
-        self.settle().or(Some(last.told))
+    /// When the oldest message that is waited for has been waited for long enough.
+    pub(super) fn overdue_at(&self) -> Option<Instant> {
+        self.sent.front().map(|sent| sent.at + PATIENCE)
     }
 
-    fn settle(&mut self) -> Option<u64> {
-        let is_settled = |sent: &&Sent| {
-            sent.listeners.is_some_and(|listeners| {
-                sent.heard_by.len() >= listeners
-                    || self
-                        .answering
-                        .as_ref()
-                        .is_some_and(|answering| answering.all_of(listeners, &sent.heard_by))
-            })
-        };
-        let settled = self.sent.iter().take_while(is_settled).count();
-        let last = self.sent.drain(..settled).next_back()?;
-        Some(last.told)
+    fn forget_old(&mut self, now: Instant) {
+        while self
+            .recent
+            .pop_front_if(|(_, at)| now.duration_since(*at) >= PATIENCE)
+            .is_some()
+        {}
+    }
+
+    fn settle(&mut self) {
+        while let Some(sent) = self.sent.front() {
+            let by_all = sent
+                .listeners
+                .is_some_and(|listeners| sent.heard_by.len() >= listeners);
+            let by_who_answers = self.answering.as_ref().is_some_and(|answering| {
+                sent.listeners == Some(answering.listeners) && answering.who.is_subset(&sent.heard_by)
+            });
+            if !by_all && !by_who_answers && !sent.failed {
+                return;
+            }
+            self.settled.told = sent.told;
+            if !by_all {
+                self.settled.unheard = sent.told;
+            }
+            self.sent.pop_front();
+        }
     }
 }
 
@@ -115,69 +163,119 @@ mod tests {
     const BEN: Uuid = Uuid::from_u128(2);
     const EVE: Uuid = Uuid::from_u128(3);
 
-    #[test]
-    fn what_all_listeners_have_heard_is_settled_in_its_order() {
-        let mut receipts = Receipts::default();
-        let (first, second) = (receipts.send(3), receipts.send(5));
-        assert_eq!(receipts.heard(first, ANN), None);
-        assert_eq!(receipts.published(first, 2), None);
-        assert_eq!(receipts.heard(first, ANN), None, "said twice");
-        assert_eq!(receipts.published(second, 2), None);
-        assert_eq!(receipts.heard(second, ANN), None);
-        assert_eq!(receipts.heard(second, BEN), None, "the first is not");
-        assert_eq!(receipts.heard(first, BEN), Some(5));
-        let third = receipts.send(6);
-        assert_eq!(receipts.published(third, 0), Some(6), "nobody listens");
-        let fourth = receipts.send(7);
-        assert_eq!(receipts.failed(fourth), Some(7));
-        assert_eq!(receipts.heard(fourth, ANN), None, "too late");
+    struct Line {
+        receipts: Receipts,
+        now: Instant,
     }
 
-    #[test]
-    fn who_says_nothing_is_waited_for_once() {
-        let mut receipts = Receipts::default();
-        let first = receipts.send(1);
-        receipts.published(first, 3);
-        receipts.heard(first, ANN);
-        receipts.heard(first, BEN);
-        let second = receipts.send(2);
-        receipts.published(second, 3);
-        assert_eq!(receipts.give_up(1), Some(1));
-        assert_eq!(receipts.heard(second, ANN), None);
-        assert_eq!(receipts.heard(second, BEN), Some(2), "those who answer");
-        assert_eq!(receipts.heard(first, EVE), None, "it has found its tongue");
-        let third = receipts.send(3);
-        receipts.published(third, 3);
-        receipts.heard(third, ANN);
-        assert_eq!(receipts.heard(third, BEN), None, "all are waited for again");
-        assert_eq!(receipts.heard(third, EVE), Some(3));
-    }
+    impl Line {
+        fn new() -> Self {
+            Self {
+                receipts: Receipts::default(),
+                now: Instant::now(),
+            }
+        }
 
-    #[test]
-    fn listeners_that_come_and_go_are_all_waited_for() {
-        let mut receipts = Receipts::default();
-        let first = receipts.send(1);
-        receipts.published(first, 2);
-        receipts.heard(first, ANN);
-        assert_eq!(receipts.give_up(1), Some(1));
-        for (told, listeners) in [(2, 3), (3, 2)] {
-            let number = receipts.send(told);
-            receipts.published(number, listeners);
-            assert_eq!(receipts.heard(number, ANN), None, "{listeners}");
-            assert_eq!(receipts.give_up(told), Some(told));
+        fn send(&mut self, told: u64, listeners: usize) -> u64 {
+            let number = self.receipts.send(told, self.now);
+            self.receipts.published(number, Some(listeners));
+            number
+        }
+
+        /// What is settled, and what of it not everybody has heard.
+        fn heard(&mut self, number: u64, by: Uuid) -> (u64, u64) {
+            self.receipts.heard(number, by, self.now);
+            self.settled()
+        }
+
+        fn wait(&mut self) -> (u64, u64) {
+            self.now += PATIENCE;
+            self.receipts.give_up(self.now);
+            self.settled()
+        }
+
+        fn settled(&self) -> (u64, u64) {
+            let Settled { told, unheard } = self.receipts.settled();
+            (told, unheard)
         }
     }
 
     #[test]
-    fn what_is_not_published_yet_can_be_given_up() {
-        let mut receipts = Receipts::default();
-        let first = receipts.send(1);
-        assert_eq!(receipts.give_up(1), Some(1));
-        assert_eq!(receipts.published(first, 2), None);
-        assert_eq!(receipts.give_up(1), None);
-        let second = receipts.send(2);
-        receipts.published(second, 2);
-        assert_eq!(receipts.heard(second, ANN), None);
-        assert_eq!(receipts.heard(second, BEN), Some(2));
+    fn what_all_listeners_have_heard_is_settled_in_its_order() {
+        let mut line = Line::new();
+        let first = line.receipts.send(3, line.now);
+        assert_eq!(line.heard(first, ANN), (0, 0), "nobody knows how many there are");
+        line.receipts.published(first, Some(2));
+        let second = line.send(5, 2);
+        assert_eq!(line.heard(first, ANN), (0, 0), "said twice");
+        assert_eq!(line.heard(first, BEN), (3, 0));
+        assert_eq!(line.heard(second, BEN), (3, 0));
+        assert_eq!(line.heard(second, ANN), (5, 0));
+        line.send(6, 0);
+        assert_eq!(line.settled(), (6, 0), "nobody listens");
+        let failed = line.receipts.send(7, line.now);
+        line.receipts.published(failed, None);
+        assert_eq!(line.settled(), (7, 7), "nobody took it");
+    }
+
+    #[test]
+    fn a_receipt_makes_up_for_those_that_were_lost() {
+        let mut line = Line::new();
+        let [first, second] = [1, 2].map(|told| line.send(told, 2));
+        line.heard(first, ANN);
+        assert_eq!(line.heard(second, BEN), (1, 0));
+        assert_eq!(line.heard(second, ANN), (2, 0));
+        line.send(3, 2);
+        line.heard(3, ANN);
+        assert_eq!(line.wait(), (3, 3), "by its age, whoever waits");
+        assert!(line.receipts.sent.is_empty() && line.receipts.recent.is_empty());
+    }
+
+    #[test]
+    fn who_says_nothing_is_waited_for_once_and_again_when_he_answers_in_time() {
+        let mut line = Line::new();
+        let first = line.send(1, 3);
+        line.heard(first, ANN);
+        line.heard(first, BEN);
+        assert_eq!(line.wait(), (1, 1));
+        let second = line.send(2, 3);
+        assert_eq!(line.heard(second, ANN), (1, 1));
+        assert_eq!(
+            line.heard(second, BEN),
+            (2, 2),
+            "those who answer, which are not all"
+        );
+        assert_eq!(line.heard(first, EVE), (2, 2), "too late");
+        let third = line.send(3, 3);
+        line.heard(third, ANN);
+        assert_eq!(line.heard(third, BEN), (3, 3));
+        assert_eq!(line.heard(third, EVE), (3, 3), "in time");
+        let fourth = line.send(4, 3);
+        line.heard(fourth, ANN);
+        assert_eq!(line.heard(fourth, BEN), (3, 3), "all are waited for again");
+        assert_eq!(line.heard(fourth, EVE), (4, 3));
+    }
+
+    #[test]
+    fn listeners_that_come_and_go_are_all_waited_for() {
+        let mut line = Line::new();
+        let first = line.send(1, 2);
+        line.heard(first, ANN);
+        assert_eq!(line.wait(), (1, 1));
+        for (told, listeners) in [(2, 3), (3, 2)] {
+            let number = line.send(told, listeners);
+            assert_eq!(line.heard(number, ANN).0, told - 1, "{listeners}");
+            assert_eq!(line.wait(), (told, told));
+        }
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_forgotten() {
+        let mut line = Line::new();
+        for told in 1..1_000 {
+            line.send(told, 2);
+            line.now += PATIENCE / 10;
+        }
+        assert!(line.receipts.sent.len() <= 11 && line.receipts.recent.len() <= 11);
     }
 }

@@ -1,5 +1,5 @@
-//! Hints between the processes on one PostgreSQL server: LISTEN. NOTIFY is a function's doing (`place_order_events`), and of none that
-//! does something else, too: PostgreSQL lets only one transaction of those that notify commit at a time.
+//! Hints between the processes on one PostgreSQL server: LISTEN. Only `place_order_events` says NOTIFY, a function of the database that
+//! runs in one process at a time anyway: PostgreSQL lets only one of the transactions that notify commit at a time.
 //!
 //! A hint may be lost, with the connection or with the process that was to send it. So whoever waits for one also looks
 //! by itself now and then, and on SQLite, which has nothing of the kind, does only that.

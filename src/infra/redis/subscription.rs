@@ -14,28 +14,22 @@ use super::{CONNECT, LOOK, Redis};
 /// Messages that may wait to be heard.
 const CHANNEL: usize = 1024;
 
-/// What is published under some names, from the subscription on.
+/// What is published under one name, from the subscription on.
 pub struct Subscription {
     connection: MultiplexedConnection,
-    /// What all names begin with where they are published.
-    prefix: String,
     pushed: Receiver<Pushed>,
     overflowed: Arc<AtomicBool>,
 }
 
 enum Pushed {
-    Message { channel: Vec<u8>, text: Vec<u8> },
+    Message(Vec<u8>),
     Gone,
 }
 
 /// Something that was heard.
 #[derive(Debug)]
 pub enum Heard {
-    Message {
-        /// One of those that were subscribed to.
-        name: String,
-        text: Vec<u8>,
-    },
+    Message(Vec<u8>),
     /// There was too much at once, and some of it is missing.
     Gap,
 }
@@ -47,25 +41,25 @@ impl fmt::Debug for Subscription {
 }
 
 impl Redis {
-    /// Hears what is published under these names, which are the shop's own, from now on.
+    /// Hears what is published under this name, which is the shop's own, from now on.
     ///
     /// # Errors
     /// In words, without the address: there is no connection to be had.
-    pub async fn subscribe(&self, names: &[&str]) -> Result<Subscription, String> {
+    pub async fn subscribe(&self, name: &str) -> Result<Subscription, String> {
         let prefix = tokio::time::timeout(CONNECT, self.0.prefix()).await;
         let prefix = match prefix {
             Ok(Ok(prefix)) => prefix,
             Ok(Err(error)) => return Err(format!("the database does not say the shop's name: {error}")),
             Err(_) => return Err("the database takes too long to say the shop's name".to_owned()),
         };
-        match tokio::time::timeout(CONNECT, self.listen_to(prefix, names)).await {
+        match tokio::time::timeout(CONNECT, self.listen_to(&format!("{prefix}{name}"))).await {
             Ok(Ok(subscription)) => Ok(subscription),
             Ok(Err(error)) => Err(self.0.in_words(&error)),
             Err(_) => Err("it takes too long".to_owned()),
         }
     }
 
-    async fn listen_to(&self, prefix: String, names: &[&str]) -> RedisResult<Subscription> {
+    async fn listen_to(&self, channel_name: &str) -> RedisResult<Subscription> {
         let (sender, pushed) = channel(CHANNEL);
         let overflowed = Arc::new(AtomicBool::new(false));
         let overflow = Arc::clone(&overflowed);
@@ -78,11 +72,9 @@ impl Redis {
             .client
             .get_multiplexed_async_connection_with_config(&config);
         let mut connection = connect.await?;
-        let channels: Vec<String> = names.iter().map(|name| format!("{prefix}{name}")).collect();
-        connection.subscribe(channels).await?;
+        connection.subscribe(channel_name).await?;
         Ok(Subscription {
             connection,
-            prefix,
             pushed,
             overflowed,
         })
@@ -97,9 +89,9 @@ fn hand_over(
 ) -> Result<(), redis::aio::SendError> {
     let pushed = match push.kind {
         PushKind::Disconnection => Pushed::Gone,
-        PushKind::Message => match <(Vec<u8>, Vec<u8>)>::from_redis_value(redis::Value::Array(push.data)) {
-            Ok((channel, text)) => Pushed::Message { channel, text },
-            Err(_) => return Ok(()),
+        PushKind::Message => match push.data.into_iter().nth(1).map(Vec::<u8>::from_redis_value) {
+            Some(Ok(message)) => Pushed::Message(message),
+            Some(Err(_)) | None => return Ok(()),
         },
         // The answers to what was subscribed to.
         _ => return Ok(()),
@@ -123,11 +115,7 @@ impl Subscription {
                 return Some(Heard::Gap);
             }
             match tokio::time::timeout(LOOK, self.pushed.recv()).await {
-                Ok(Some(Pushed::Message { channel, text })) => {
-                    let channel = String::from_utf8_lossy(&channel);
-                    let name = channel.strip_prefix(&self.prefix).unwrap_or_default().to_owned();
-                    return Some(Heard::Message { name, text });
-                }
+                Ok(Some(Pushed::Message(message))) => return Some(Heard::Message(message)),
                 Ok(Some(Pushed::Gone) | None) => return None,
                 Err(_) => {
                     let ping = redis::cmd("PING");

@@ -188,8 +188,9 @@ impl World {
             }
             Step::Wait => {
                 shop.clock.advance(Duration::minutes(31));
+                let told = shop.platform.news.told();
                 expire_due(&shop.system()).await.unwrap();
-                shop.platform.news.settled().await;
+                settle(shop, told).await;
             }
             Step::Import(price) => import(shop, &self.product(number).1, price, number).await,
             Step::Wrong(i) => {
@@ -242,8 +243,15 @@ async fn import(shop: &Shop, slug: &str, price: u32, number: usize) {
         dry_run: false,
         overwrite_stock: true,
     };
+    let told = shop.platform.news.told();
     shopify::import(&shop.system(), &import, &mut ()).await.unwrap();
-    shop.platform.news.settled().await;
+    settle(shop, told).await;
+}
+
+/// What is no mutation waits for nobody.
+async fn settle(shop: &Shop, told: u64) {
+    let long = std::time::Duration::from_secs(60);
+    assert!(shop.platform.news.settled(told, long).await);
 }
 
 const NODE: &str = "{ nodes { id slug name status tags version description vendor productType priceRange { min { amount } max { amount } }

@@ -1,5 +1,7 @@
 //! Answers of several instances: what one changes the others do not go on showing.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{random, rename};
@@ -20,8 +22,9 @@ both! {
     async fn what_one_instance_changes_the_other_shows_at_once(shop: &Shop) {
         let Some(pair) = Pair::of(shop).await else { return };
         let (one, other) = (&pair.one, &pair.other);
+        let told = one.platform.news.told();
         let mug = one.add(product("Mug").stock(5)).await.to_string();
-        one.platform.news.settled().await;
+        assert!(one.platform.news.settled(told, Duration::from_secs(60)).await);
         let variant = ask(other, "Mug").await["variants"][0]["id"].clone();
         for name in ["Cup", "Jar"] {
             rename(one, &mug, name).await;

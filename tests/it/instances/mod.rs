@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use souk::domain::context::Platform;
-use souk::domain::news;
+use souk::domain::news::{self, NewsBus};
 use tokio::task::JoinSet;
 
 use crate::support::{As, RedisServer, Shop, product};
@@ -96,6 +96,13 @@ impl Pair {
         self.one.close().await;
         self.other.close().await;
     }
+}
+
+/// Whether all have heard what `change` tells, and how long that took.
+async fn tell(news: &NewsBus, change: impl FnOnce()) -> (bool, Duration) {
+    let (since, begun) = (news.told(), Instant::now());
+    change();
+    (news.settled(since, LONG).await, begun.elapsed())
 }
 
 /// Waits for what happens by itself. The patience is that of a loaded machine.

@@ -111,7 +111,7 @@ mod sqlite {
             .query_async(&mut hand)
             .await
             .unwrap();
-        assert_eq!(cut, 2);
+        assert_eq!(cut, 4, "of each that of news and that of receipts");
         until("the new price is read", || async {
             price(&pair.other, &id).await == "9.00"
         })

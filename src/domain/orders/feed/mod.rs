@@ -91,6 +91,17 @@ pub struct Feed {
     news: NewsBus,
 }
 
+/// A pass that failed or was cut off is made up for: what has its place, and was not passed on, others hear of and we do not.
+struct Unfinished<'a>(Option<&'a Notify>);
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Some(woken) = self.0 {
+            woken.notify_one();
+        }
+    }
+}
+
 impl Feed {
     /// What this process gives a place the others are told by `news`, too.
     pub fn new(news: NewsBus) -> Self {
@@ -123,8 +134,12 @@ impl Feed {
             return outcome.clone();
         }
         let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut unfinished = Unfinished(Some(&self.woken));
         let told = tail.pass(db, clock, &self.hub, (self.own, &self.news)).await;
         self.told.store(*told.as_ref().unwrap_or(&0), Ordering::Relaxed);
+        if told.is_ok() {
+            unfinished.0 = None;
+        }
         let outcome = told.map(|_| ());
         tail.outcome = Some((number, outcome.clone()));
         outcome
