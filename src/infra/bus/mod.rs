@@ -8,24 +8,22 @@
 //! wait, for a while, until what he told is known everywhere ([`Bus::settled`]). Receipts come by a line of their own, where
 //! they keep no news waiting.
 
+mod hear;
 mod receipts;
 
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use std::collections::HashMap;
-
-use futures_util::FutureExt as _;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use self::receipts::{PATIENCE, Receipts, Settled};
-use super::redis::{Heard, Redis, Subscription};
+use super::redis::Redis;
 use crate::kernel::clock::jittered;
 
 const NAME: &str = "news";
@@ -39,8 +37,8 @@ const WAITING: usize = 256;
 /// Between two tries to listen, or to tell what could not be told.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// So many messages are heard before their senders have their receipts, when there are that many.
-const AT_ONCE: usize = 64;
+/// That of news, and that of receipts.
+const LINES: usize = 2;
 
 /// Takes news and passes them on. Cheap to clone; without Redis it does nothing.
 pub struct Bus<N>(Option<Arc<Line<N>>>);
@@ -56,8 +54,8 @@ struct Line<N> {
     receipts: Mutex<Receipts>,
     /// How much of what was told everybody has heard, or is not waited for any more.
     settled: watch::Sender<Settled>,
-    /// Whether receipts are heard.
-    listens: AtomicBool,
+    /// How many of the two lines are up: that of news, and that of receipts.
+    lines: AtomicUsize,
 }
 
 struct Outbox<N> {
@@ -81,18 +79,12 @@ struct Message<N> {
     news: Vec<N>,
 }
 
-/// That somebody has heard a message.
+/// That somebody has heard all messages from the one number to the other.
 #[derive(Debug, Serialize, Deserialize)]
 struct Receipt {
     by: Uuid,
-    number: u64,
-}
-
-/// What a message says to one who listens.
-struct Read<N> {
-    told: Vec<Told<N>>,
-    /// Whom to give a receipt, and for what.
-    from: Option<(Uuid, u64)>,
+    first: u64,
+    last: u64,
 }
 
 /// What whoever listens is told.
@@ -137,22 +129,6 @@ impl<N> Line<N> {
     }
 }
 
-/// Receipts are heard until this is dropped.
-struct Listening<'a>(&'a AtomicBool);
-
-impl<'a> Listening<'a> {
-    fn begin(listens: &'a AtomicBool) -> Self {
-        listens.store(true, Ordering::SeqCst);
-        Self(listens)
-    }
-}
-
-impl Drop for Listening<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::SeqCst);
-    }
-}
-
 impl<N> Bus<N>
 where
     N: Serialize + DeserializeOwned + PartialEq + Send,
@@ -172,7 +148,7 @@ where
                 turn: tokio::sync::Mutex::default(),
                 receipts: Mutex::default(),
                 settled: watch::Sender::new(Settled::default()),
-                listens: AtomicBool::new(false),
+                lines: AtomicUsize::new(0),
             })
         }))
     }
@@ -197,7 +173,7 @@ where
         line.told.notify_one();
     }
 
-    /// Publishes what waits, if Redis takes it: whether nothing is left to be told.
+    /// Publishes what waits: whether Redis took it.
     pub async fn flush(&self) -> bool {
         match &self.0 {
             Some(line) => line.flush().await,
@@ -226,7 +202,8 @@ where
             if seen.told >= told {
                 return is_all_heard(&seen);
             }
-            if !line.redis.is_up() || !line.listens.load(Ordering::SeqCst) || Instant::now() >= deadline {
+            if !line.redis.is_up() || line.lines.load(Ordering::SeqCst) < LINES || Instant::now() >= deadline
+            {
                 return false;
             }
             let overdue_at = line.learn(|receipts| receipts.overdue_at());
@@ -245,6 +222,7 @@ where
         let Some(line) = &self.0 else { return };
         loop {
             if line.flush().await {
+                // What was told meanwhile has said so.
                 line.told.notified().await;
             } else {
                 tokio::time::sleep(jittered(PAUSE)).await;
@@ -289,12 +267,12 @@ where
             news,
         };
         let listeners = self.publish(NAME, &message).await;
-        self.learn(|receipts| receipts.published(number, listeners));
+        self.learn(|receipts| receipts.published(number, listeners.unwrap_or_default()));
         let sent = listeners.is_some();
         let mut outbox = self.outbox();
         outbox.sending = false;
         outbox.missing |= !sent;
-        sent && outbox.waiting.is_empty() && !outbox.missing
+        sent
     }
 
     /// To how many; None when Redis did not take it.
@@ -305,121 +283,6 @@ where
                 tracing::error!(error = %error, "a message cannot be written");
                 None
             }
-        }
-    }
-
-    async fn hear_news<F: Future<Output = ()>>(&self, hear: &impl Fn(Told<N>) -> F) {
-        let mut failing = false;
-        loop {
-            match self.redis.subscribe(NAME).await {
-                Ok(subscription) => {
-                    if failing {
-                        tracing::info!("other instances are heard again");
-                    }
-                    failing = false;
-                    self.hear_all(subscription, hear).await;
-                }
-                Err(error) if !failing => {
-                    failing = true;
-                    tracing::warn!(
-                        error,
-                        "other instances are not heard for now: their changes show later"
-                    );
-                }
-                Err(_) => {}
-            }
-            tokio::time::sleep(jittered(PAUSE)).await;
-        }
-    }
-
-    /// Hears everything until the connection is gone.
-    async fn hear_all<F: Future<Output = ()>>(
-        &self,
-        mut subscription: Subscription,
-        hear: &impl Fn(Told<N>) -> F,
-    ) {
-        // What was told before is not known.
-        hear(Told::Missing).await;
-        let (mut owed, mut count) = (HashMap::new(), 0);
-        let mut next = subscription.next().await;
-        while let Some(heard) = next {
-            let Read { told, from } = self.read(heard);
-            for told in told {
-                hear(told).await;
-            }
-            owed.extend(from);
-            count += 1;
-            // What lies there already is heard before any receipt, which then is for all of it.
-            let at_hand = (count < AT_ONCE).then(|| subscription.next().now_or_never());
-            next = at_hand.flatten().flatten();
-            if next.is_none() {
-                for (from, number) in owed.drain() {
-                    self.give_receipt(from, number).await;
-                }
-                count = 0;
-                next = subscription.next().await;
-            }
-        }
-    }
-
-    async fn give_receipt(&self, from: Uuid, number: u64) {
-        if from == self.own {
-            self.learn(|receipts| receipts.heard(number, from, Instant::now()));
-        } else {
-            let receipt = Receipt { by: self.own, number };
-            self.publish(&receipts_for(from), &receipt).await;
-        }
-    }
-
-    /// Those that others give for what was sent from here. One that is missed is made up for by the next.
-    async fn hear_receipts(&self) {
-        loop {
-            if let Ok(mut subscription) = self.redis.subscribe(&receipts_for(self.own)).await {
-                let _listening = Listening::begin(&self.listens);
-                while let Some(heard) = subscription.next().await {
-                    if let Heard::Message(text) = heard {
-                        self.take_receipt(&text);
-                    }
-                }
-            }
-            tokio::time::sleep(jittered(PAUSE)).await;
-        }
-    }
-
-    fn take_receipt(&self, text: &[u8]) {
-        match serde_json::from_slice::<Receipt>(text) {
-            Ok(Receipt { by, number }) => {
-                self.learn(|receipts| receipts.heard(number, by, Instant::now()));
-            }
-            Err(error) => tracing::warn!(error = %error, "another instance's receipt cannot be read"),
-        }
-    }
-
-    /// What nobody here can read was written by a newer version: anything may have happened.
-    fn read(&self, heard: Heard) -> Read<N> {
-        let Heard::Message(text) = heard else {
-            return Read::anything();
-        };
-        let Ok(message) = serde_json::from_slice::<Message<N>>(&text) else {
-            return Read::anything();
-        };
-        let told = if message.from == self.own {
-            Vec::new()
-        } else if message.missing {
-            vec![Told::Missing]
-        } else {
-            message.news.into_iter().map(Told::News).collect()
-        };
-        let from = message.number.map(|number| (message.from, number));
-        Read { told, from }
-    }
-}
-
-impl<N> Read<N> {
-    fn anything() -> Self {
-        Self {
-            told: vec![Told::Missing],
-            from: None,
         }
     }
 }

@@ -1,10 +1,11 @@
-//! Who has heard what was published: everybody that Redis counts as a listener says so, with the number of the last message
-//! that he heard. So a receipt that was lost is made up for by the next one.
+//! Who has heard what was published: everybody that Redis counts as a listener says so, with the numbers of the messages that he
+//! has heard since he listens. So a receipt that was lost is made up for by the next one.
 //!
 //! Whoever listens and says nothing in time, since he hangs, is slow, or is of a version that knows no receipts, is waited for
 //! once. From then on those are waited for who do answer, until he answers in time or listeners come and go.
 
 use std::collections::{HashSet, VecDeque};
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
@@ -31,8 +32,13 @@ struct Sent {
     /// How many listen. Not known at first, and a receipt may be here before.
     listeners: Option<usize>,
     heard_by: HashSet<Uuid>,
-    /// Nobody took it.
-    failed: bool,
+}
+
+impl Sent {
+    fn is_heard_by_all(&self) -> bool {
+        self.listeners
+            .is_some_and(|listeners| listeners > 0 && self.heard_by.len() >= listeners)
+    }
 }
 
 /// Of so many listeners these answer.
@@ -40,6 +46,12 @@ struct Sent {
 struct Answering {
     listeners: usize,
     who: HashSet<Uuid>,
+}
+
+impl Answering {
+    fn have_heard(&self, sent: &Sent) -> bool {
+        sent.listeners == Some(self.listeners) && self.who.is_subset(&sent.heard_by)
+    }
 }
 
 /// The messages that somebody has not heard yet.
@@ -70,35 +82,31 @@ impl Receipts {
             told,
             listeners: None,
             heard_by: HashSet::new(),
-            failed: false,
         });
         self.last_number
     }
 
-    /// It was published to so many; to None, when nobody took it.
-    pub(super) fn published(&mut self, number: u64, listeners: Option<usize>) {
-        if let Some(listeners) = listeners {
-            self.answering
-                .take_if(|answering| answering.listeners != listeners);
-        }
+    /// It was published to so many; to none also where Redis did not take it.
+    pub(super) fn published(&mut self, number: u64, listeners: usize) {
+        self.answering
+            .take_if(|answering| listeners > 0 && answering.listeners != listeners);
         if let Some(sent) = self.sent.iter_mut().find(|sent| sent.number == number) {
-            sent.listeners = listeners;
-            sent.failed = listeners.is_none();
+            sent.listeners = Some(listeners);
         }
         self.settle();
     }
 
-    /// Somebody has heard all until this one.
-    pub(super) fn heard(&mut self, number: u64, by: Uuid, now: Instant) {
+    /// Somebody has heard all from the one to the other.
+    pub(super) fn heard(&mut self, numbers: &RangeInclusive<u64>, by: Uuid, now: Instant) {
         self.forget_old(now);
-        if self.recent.front().is_some_and(|(oldest, _)| number >= *oldest) {
+        if *numbers.end() >= self.oldest_in_time() {
             let all_again = |answering: &mut Answering| {
                 answering.who.insert(by);
                 answering.who.len() >= answering.listeners
             };
             self.answering.take_if(all_again);
         }
-        for sent in self.sent.iter_mut().take_while(|sent| sent.number <= number) {
+        for sent in self.sent.iter_mut().filter(|sent| numbers.contains(&sent.number)) {
             sent.heard_by.insert(by);
         }
         self.settle();
@@ -107,17 +115,20 @@ impl Receipts {
     /// What was sent too long ago is not waited for.
     pub(super) fn give_up(&mut self, now: Instant) {
         self.forget_old(now);
-        let oldest = self.recent.front().map_or(u64::MAX, |(number, _)| *number);
+        let oldest = self.oldest_in_time();
         let overdue = self.sent.iter().take_while(|sent| sent.number < oldest).count();
-        if let Some(last) = self.sent.drain(..overdue).next_back() {
+        for sent in self.sent.drain(..overdue) {
             self.settled = Settled {
-                told: last.told,
-                unheard: last.told,
+                told: sent.told,
+                unheard: sent.told,
             };
-            self.answering = last.listeners.map(|listeners| Answering {
-                listeners,
-                who: last.heard_by,
-            });
+            // Where nobody has answered it is we who did not listen.
+            if let Some(listeners) = sent.listeners.filter(|_| !sent.heard_by.is_empty()) {
+                self.answering = Some(Answering {
+                    listeners,
+                    who: sent.heard_by,
+                });
+            }
         }
         self.settle();
     }
@@ -127,30 +138,28 @@ impl Receipts {
         self.sent.front().map(|sent| sent.at + PATIENCE)
     }
 
+    fn oldest_in_time(&self) -> u64 {
+        self.recent.front().map_or(u64::MAX, |(number, _)| *number)
+    }
+
     fn forget_old(&mut self, now: Instant) {
-        while self
-            .recent
-            .pop_front_if(|(_, at)| now.duration_since(*at) >= PATIENCE)
-            .is_some()
-        {}
+        let is_old = |(_, at): &mut (u64, Instant)| now.duration_since(*at) >= PATIENCE;
+        while self.recent.pop_front_if(is_old).is_some() {}
     }
 
     fn settle(&mut self) {
-        while let Some(sent) = self.sent.front() {
-            let by_all = sent
-                .listeners
-                .is_some_and(|listeners| sent.heard_by.len() >= listeners);
-            let by_who_answers = self.answering.as_ref().is_some_and(|answering| {
-                sent.listeners == Some(answering.listeners) && answering.who.is_subset(&sent.heard_by)
-            });
-            if !by_all && !by_who_answers && !sent.failed {
-                return;
-            }
-            self.settled.told = sent.told;
-            if !by_all {
-                self.settled.unheard = sent.told;
-            }
-            self.sent.pop_front();
+        // All who listen have heard this one: they have heard those before, too, or came later and knew nothing old.
+        if let Some(last) = self.sent.iter().rposition(Sent::is_heard_by_all) {
+            self.settled.told = self.sent.drain(..=last).next_back().map_or(0, |sent| sent.told);
+        }
+        while let Some(sent) = self.sent.pop_front_if(|sent| {
+            let answering = self.answering.as_ref();
+            sent.listeners == Some(0) || answering.is_some_and(|answering| answering.have_heard(sent))
+        }) {
+            self.settled = Settled {
+                told: sent.told,
+                unheard: sent.told,
+            };
         }
     }
 }
@@ -178,13 +187,17 @@ mod tests {
 
         fn send(&mut self, told: u64, listeners: usize) -> u64 {
             let number = self.receipts.send(told, self.now);
-            self.receipts.published(number, Some(listeners));
+            self.receipts.published(number, listeners);
             number
         }
 
         /// What is settled, and what of it not everybody has heard.
         fn heard(&mut self, number: u64, by: Uuid) -> (u64, u64) {
-            self.receipts.heard(number, by, self.now);
+            self.heard_since(1, number, by)
+        }
+
+        fn heard_since(&mut self, first: u64, number: u64, by: Uuid) -> (u64, u64) {
+            self.receipts.heard(&(first..=number), by, self.now);
             self.settled()
         }
 
@@ -205,17 +218,14 @@ mod tests {
         let mut line = Line::new();
         let first = line.receipts.send(3, line.now);
         assert_eq!(line.heard(first, ANN), (0, 0), "nobody knows how many there are");
-        line.receipts.published(first, Some(2));
+        line.receipts.published(first, 2);
         let second = line.send(5, 2);
         assert_eq!(line.heard(first, ANN), (0, 0), "said twice");
         assert_eq!(line.heard(first, BEN), (3, 0));
         assert_eq!(line.heard(second, BEN), (3, 0));
         assert_eq!(line.heard(second, ANN), (5, 0));
         line.send(6, 0);
-        assert_eq!(line.settled(), (6, 0), "nobody listens");
-        let failed = line.receipts.send(7, line.now);
-        line.receipts.published(failed, None);
-        assert_eq!(line.settled(), (7, 7), "nobody took it");
+        assert_eq!(line.settled(), (6, 6), "nobody listens");
     }
 
     #[test]
@@ -267,6 +277,44 @@ mod tests {
             assert_eq!(line.heard(number, ANN).0, told - 1, "{listeners}");
             assert_eq!(line.wait(), (told, told));
         }
+    }
+
+    #[test]
+    fn who_came_later_has_not_heard_what_was_before() {
+        let mut line = Line::new();
+        let first = line.send(1, 3);
+        line.heard(first, ANN);
+        line.heard(first, BEN);
+        let second = line.send(2, 4);
+        let late = Uuid::from_u128(4);
+        assert_eq!(
+            line.heard_since(second, second, late),
+            (0, 0),
+            "that is not the third of the first"
+        );
+        line.heard(second, ANN);
+        line.heard(second, BEN);
+        assert_eq!(line.heard(second, EVE), (2, 0));
+    }
+
+    #[test]
+    fn who_is_gone_keeps_nobody_waiting() {
+        let mut line = Line::new();
+        let first = line.send(1, 3);
+        line.heard(first, ANN);
+        let second = line.send(2, 2);
+        line.heard(second, ANN);
+        assert_eq!(line.heard(second, BEN), (2, 0));
+    }
+
+    #[test]
+    fn where_nobody_answers_all_are_waited_for_again() {
+        let mut line = Line::new();
+        line.send(1, 2);
+        assert_eq!(line.wait(), (1, 1));
+        let second = line.send(2, 2);
+        assert_eq!(line.heard(second, ANN), (1, 1));
+        assert_eq!(line.heard(second, BEN), (2, 1));
     }
 
     #[test]

@@ -58,7 +58,7 @@ both! {
     }
 
     async fn what_is_somebodys_own_is_not_kept(shop: &Shop) {
-        let query = "{ shop { name } me { id } }";
+        let query = "{ shop { name } me { id name } }";
         shop.add_user("tester", souk::kernel::actor::Role::Customer).await;
         let own = shop.data(As::Customer, query, json!({})).await;
         assert_eq!(own["me"]["id"].as_str().map(|id| id.starts_with("user_")), Some(true));

@@ -1,7 +1,5 @@
 //! Answers of several instances: what one changes the others do not go on showing.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::{random, rename};
@@ -24,7 +22,7 @@ both! {
         let (one, other) = (&pair.one, &pair.other);
         let told = one.platform.news.told();
         let mug = one.add(product("Mug").stock(5)).await.to_string();
-        assert!(one.platform.news.settled(told, Duration::from_secs(60)).await);
+        random::settle(one, told).await;
         let variant = ask(other, "Mug").await["variants"][0]["id"].clone();
         for name in ["Cup", "Jar"] {
             rename(one, &mug, name).await;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use souk::domain::context::Platform;
-use souk::domain::news::{self, NewsBus};
+use souk::domain::news::{self, News, NewsBus};
 use tokio::task::JoinSet;
 
 use crate::support::{As, RedisServer, Shop, product};
@@ -65,6 +65,13 @@ impl Pair {
             tasks,
         };
         pair.hear_each_other().await;
+        for shop in [&pair.one, &pair.other] {
+            let news = &shop.platform.news;
+            until("receipts come", || async {
+                tell(news, || news.tell(|| News::GatewayEvents)).await.0
+            })
+            .await;
+        }
         Some(pair)
     }
 

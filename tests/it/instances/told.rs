@@ -1,7 +1,6 @@
 //! What one instance does, another knows at once.
 
 use futures_util::StreamExt as _;
-use souk::domain::news::News;
 use souk::domain::orders::feed::subscribe::of_shop;
 
 use super::*;
@@ -20,6 +19,25 @@ both! {
             set_price(&pair.one, &variant, &new).await;
             assert_eq!(price(&pair.other, &id).await, new, "at once");
         }
+        pair.close().await;
+    }
+
+    async fn what_is_told_while_something_is_on_its_way_does_not_wait(shop: &Shop) {
+        let Some(pair) = Pair::of(shop).await else { return };
+        let news = &pair.one.platform.news;
+        let begun = std::time::Instant::now();
+        for _ in 0..20 {
+            let each = (0..8).map(|_| async {
+                let since = news.told();
+                news.tell(|| News::Product { id: uuid::Uuid::new_v4(), slugs: Vec::new() });
+                tokio::task::yield_now().await;
+                news.tell(|| News::Product { id: uuid::Uuid::new_v4(), slugs: Vec::new() });
+                news.settled(since, LONG).await
+            });
+            let all_heard = futures_util::future::join_all(each).await;
+            assert!(all_heard.iter().all(|heard| *heard));
+        }
+        assert!(begun.elapsed() < Duration::from_secs(5), "half a second for each would be ten: {:?}", begun.elapsed());
         pair.close().await;
     }
 
