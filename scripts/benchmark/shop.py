@@ -144,8 +144,8 @@ def slug_of_five(souk):
         after = page["pageInfo"]["endCursor"]
 
 
-def searches(souk):
-    """Searches that have a second page, in an order that is always the same."""
+def searches(souk, full=False):
+    """Searches that have a second page, if need be a full one, in an order that is always the same."""
     categories = souk.ask("{ categories(first: 100) { nodes { slug } } }")["categories"]["nodes"]
     every = [{"text": text, "category": category["slug"], "direction": direction}
              for text in WORDS for category in sorted(categories, key=lambda one: one["slug"]) for direction in ("ASC", "DESC")]
@@ -154,9 +154,12 @@ def searches(souk):
     for one in every:
         if len(found) == SEARCHES:
             return found
-        if souk.ask(DOCUMENTS["w5"], **one)["products"]["pageInfo"]["hasNextPage"]:
+        page = souk.ask(DOCUMENTS["w5"], **one)["products"]["pageInfo"]
+        if full and page["hasNextPage"]:
+            page = souk.ask(DOCUMENTS["w5"], **one, after=page["endCursor"])["products"]["pageInfo"]
+        if page["hasNextPage"]:
             found.append(one)
-    if len(found) < 200:
+    if len(found) < (50 if full else 200):
         fail(f"only {len(found)} searches have a second page: the catalog is too small")
     return found
 
