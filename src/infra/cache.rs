@@ -4,11 +4,11 @@
 //! The danger of every such cache is the fill that overtakes a write: it reads the old row, the
 //! write commits and drops the (still missing) entry, and then the fill stores the old row for good. So an
 //! entry carries the generation in which its fill began, a drop raises the generation, and an entry of
-//! an older generation is no hit. Generations are kept for buckets of keys, not for each key, to be bounded.
+//! an older generation is no hit.
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::hash::{BuildHasher as _, Hash};
+use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use futures_util::FutureExt as _;
 use moka::future::Cache as Moka;
 use tokio::sync::watch;
 
-const BUCKETS: usize = 1024;
+use super::generations::Generations;
 
 /// How much memory a value takes, roughly, in bytes.
 pub trait Weigh {
@@ -41,8 +41,7 @@ struct Entry<V> {
 /// A map from one kind of key to its one kind of value. Only what is there is kept, so nobody chooses keys that hash alike.
 pub struct Cache<K, V> {
     entries: Option<Moka<K, Entry<V>, RandomState>>,
-    hasher: RandomState,
-    generations: Vec<AtomicU64>,
+    generations: Generations,
     filling: Filling<K>,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -106,8 +105,7 @@ where
         });
         Self {
             entries,
-            hasher: RandomState::default(),
-            generations: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
+            generations: Generations::new(),
             filling: Mutex::default(),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
@@ -148,7 +146,7 @@ where
             let _over = filling.changed().await;
             match self.peek(&key).await {
                 Some(value) => drop(found.insert(key, value)),
-                None => left.push((key.clone(), self.generation(&key))),
+                None => left.push((key.clone(), self.generations.of(&key))),
             }
         }
         if !left.is_empty() {
@@ -195,7 +193,7 @@ where
         };
         let mut table = lock(&self.filling);
         for key in missing {
-            let generation = self.generation(&key);
+            let generation = self.generations.of(&key);
             match table.get(&key) {
                 Some((theirs, filling)) if *theirs == generation && self.entries.is_some() => {
                     claims.theirs.push((key, filling.clone()));
@@ -212,7 +210,7 @@ where
 
     async fn peek(&self, key: &K) -> Option<V> {
         let entry = self.entries.as_ref()?.get(key).await?;
-        (entry.generation == self.generation(key)).then_some(entry.value)
+        (entry.generation == self.generations.of(key)).then_some(entry.value)
     }
 
     /// The value of a key, if it is here and nothing has to be waited for.
@@ -224,9 +222,7 @@ where
 
     /// Forgets a key. Whoever asks after this returned sees nothing read before it was called.
     pub async fn drop_key(&self, key: &K) {
-        if let Some(bucket) = self.bucket(key) {
-            bucket.fetch_add(1, Ordering::SeqCst);
-        }
+        self.generations.raise(key);
         if let Some(entries) = &self.entries {
             entries.invalidate(key).await;
         }
@@ -234,9 +230,7 @@ where
 
     /// The same for all keys at once.
     pub fn drop_all(&self) {
-        for bucket in &self.generations {
-            bucket.fetch_add(1, Ordering::SeqCst);
-        }
+        self.generations.raise_all();
         if let Some(entries) = &self.entries {
             entries.invalidate_all();
         }
@@ -247,16 +241,6 @@ where
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
         }
-    }
-
-    fn generation(&self, key: &K) -> u64 {
-        self.bucket(key).map_or(0, |bucket| bucket.load(Ordering::SeqCst))
-    }
-
-    fn bucket(&self, key: &K) -> Option<&AtomicU64> {
-        let buckets = count(self.generations.len()).max(1);
-        let index = usize::try_from(self.hasher.hash_one(key) % buckets).ok()?;
-        self.generations.get(index)
     }
 }
 

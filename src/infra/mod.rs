@@ -5,6 +5,7 @@ pub mod cache;
 pub mod db;
 pub mod fulltext;
 pub mod gateways;
+mod generations;
 pub mod group;
 pub mod idempotency;
 pub mod instances;

@@ -5,7 +5,7 @@
 //! began, and what it read is kept only if that was the last of them. A drop is counted first, and raises the generation of its
 //! owner then: a fill that has not seen the count keeps what it read under the old generation, which is no hit.
 
-use std::hash::{BuildHasher as _, Hash};
+use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -13,8 +13,7 @@ use foldhash::fast::RandomState;
 use moka::sync::Cache as Moka;
 
 use super::cache::{CacheCounts, Weigh};
-
-const BUCKETS: usize = 1024;
+use super::generations::Generations;
 
 #[derive(Clone)]
 struct Entry<O, V> {
@@ -26,8 +25,7 @@ struct Entry<O, V> {
 /// Values by their key, each with its owner.
 pub struct Owned<K, O, V> {
     entries: Option<Moka<K, Entry<O, V>, RandomState>>,
-    hasher: RandomState,
-    generations: Vec<AtomicU64>,
+    generations: Generations,
     drops: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -63,8 +61,7 @@ where
         });
         Self {
             entries,
-            hasher: RandomState::default(),
-            generations: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
+            generations: Generations::new(),
             drops: AtomicU64::new(0),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
@@ -74,7 +71,7 @@ where
     /// The value of a key, if it is here.
     pub fn get(&self, key: &K) -> Option<V> {
         let entry = self.entries.as_ref().and_then(|entries| entries.get(key));
-        let entry = entry.filter(|entry| entry.generation == self.generation(&entry.owner));
+        let entry = entry.filter(|entry| entry.generation == self.generations.of(&entry.owner));
         let seen = if entry.is_some() { &self.hits } else { &self.misses };
         seen.fetch_add(1, Ordering::Relaxed);
         Some(entry?.value)
@@ -89,7 +86,7 @@ where
     pub fn keep(&self, begun: Begun, read: impl IntoIterator<Item = (K, O, V)>) {
         let Some(entries) = &self.entries else { return };
         let with_generation = |(key, owner, value)| {
-            let generation = self.generation(&owner);
+            let generation = self.generations.of(&owner);
             let entry = Entry {
                 value,
                 owner,
@@ -109,17 +106,13 @@ where
     /// Forgets all that is this owner's. Whoever asks after this returned sees nothing read before it was called.
     pub fn drop_owner(&self, owner: &O) {
         self.drops.fetch_add(1, Ordering::SeqCst);
-        if let Some(bucket) = self.bucket(owner) {
-            bucket.fetch_add(1, Ordering::SeqCst);
-        }
+        self.generations.raise(owner);
     }
 
     /// The same for all owners at once.
     pub fn drop_all(&self) {
         self.drops.fetch_add(1, Ordering::SeqCst);
-        for bucket in &self.generations {
-            bucket.fetch_add(1, Ordering::SeqCst);
-        }
+        self.generations.raise_all();
         if let Some(entries) = &self.entries {
             entries.invalidate_all();
         }
@@ -130,17 +123,6 @@ where
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
         }
-    }
-
-    fn generation(&self, owner: &O) -> u64 {
-        self.bucket(owner)
-            .map_or(0, |bucket| bucket.load(Ordering::SeqCst))
-    }
-
-    fn bucket(&self, owner: &O) -> Option<&AtomicU64> {
-        let buckets = u64::try_from(self.generations.len()).ok()?.max(1);
-        let index = usize::try_from(self.hasher.hash_one(owner) % buckets).ok()?;
-        self.generations.get(index)
     }
 }
 
