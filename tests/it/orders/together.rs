@@ -3,9 +3,13 @@
 //! To see to it that they are, the places of groups are taken by buyers who have to wait for us.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
-use sea_orm::{ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
+    QuerySelect as _,
+};
 use serde_json::Value;
 use souk::domain::accounts::update::NewAddress;
 use souk::domain::checkout::place::{PlaceOrder, Placed, place};
@@ -18,7 +22,7 @@ use souk::kernel::id::CartId;
 use souk::kernel::money::Money;
 
 use super::mug;
-use crate::support::{Kind, Shop, product};
+use crate::support::{Kind, Shop, TestDatabase, product};
 
 fn wish(cart: &str, key: &str) -> PlaceOrder {
     PlaceOrder {
@@ -49,13 +53,9 @@ async fn together(shop: &Shop, wishes: &[PlaceOrder]) -> (Vec<Result<Placed>>, u
     for _ in 0..AT_ONCE {
         first.push(wish(&shop.cart(&[(&thing, 1)]).await, "k"));
     }
-    let carts: Vec<CartId> = first.iter().map(|wish| wish.cart_id).collect();
     let ctx = Context::writing(Actor::Anonymous, Origin::default(), Arc::clone(&shop.platform));
     let before = shop.db().statements();
-    // On SQLite it is enough that nobody else can write.
-    let held = shop.db().begin().await.unwrap();
-    let these = cart::Entity::find().filter(cart::Column::Id.is_in(carts));
-    these.lock_exclusive().all(&held).await.unwrap();
+    let held = lock(shop, &first).await;
     let all = first.iter().chain(wishes).map(|wish| place(&ctx, wish));
     // They are asked in this order, by one thread: all of them have come when we let go.
     let (mut answers, released) = tokio::join!(join_all(all), held.rollback());
@@ -64,6 +64,15 @@ async fn together(shop: &Shop, wishes: &[PlaceOrder]) -> (Vec<Result<Placed>>, u
     let own = answers.split_off(first.len());
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     (own, statements)
+}
+
+/// Nobody else can write to their carts until it ends; on SQLite, to anything.
+async fn lock(shop: &Shop, wishes: &[PlaceOrder]) -> DatabaseTransaction {
+    let carts: Vec<CartId> = wishes.iter().map(|wish| wish.cart_id).collect();
+    let held = shop.db().begin().await.unwrap();
+    let these = cart::Entity::find().filter(cart::Column::Id.is_in(carts));
+    these.lock_exclusive().all(&held).await.unwrap();
+    held
 }
 
 fn outcomes(answers: &[Result<Placed>]) -> Vec<String> {
@@ -194,4 +203,34 @@ both! {
         shop.balance().await;
         alone.close().await;
     }
+}
+
+/// SQLite's writer has nobody beside him.
+#[tokio::test]
+async fn who_waits_for_somebodys_lock_is_waited_for_by_nobody() {
+    let Some(database) = TestDatabase::new(Kind::Postgres).await else {
+        return;
+    };
+    // A group that lasts as long as that gives its place back anyway.
+    let shop = Shop::open(&database, &[("SOUK_LIMIT_DEADLINE", "1h")]).await;
+    let mug = mug(&shop, 50).await;
+    let locked = carts(&shop, &[(&mug, 1)], AT_ONCE).await;
+    let other = carts(&shop, &[(&mug, 1)], 1).await.remove(0);
+    let ctx = Context::writing(Actor::Anonymous, Origin::default(), Arc::clone(&shop.platform));
+    let held = lock(&shop, &locked).await;
+    let waiting = join_all(locked.iter().map(|wish| place(&ctx, wish)));
+    let let_go = async {
+        // All places are taken until those who wait give theirs back.
+        let placed = tokio::time::timeout(Duration::from_secs(60), place(&ctx, &other)).await;
+        // They wait longer than with a place.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        held.rollback().await.unwrap();
+        placed.expect("a place is given back")
+    };
+    let (mut answers, other) = tokio::join!(waiting, let_go);
+    answers.push(other);
+    assert_eq!(outcomes(&answers), vec!["placed"; AT_ONCE + 1]);
+    shop.balance().await;
+    shop.close().await;
+    database.drop().await;
 }
