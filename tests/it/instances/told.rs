@@ -1,6 +1,6 @@
 //! What one instance does, another knows at once.
 
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use souk::domain::orders::feed::subscribe::of_shop;
 
 use super::*;
@@ -104,9 +104,16 @@ both! {
         let (id, variant) = mug(&quiet).await;
         set_price(&quiet, &variant, "6.00").await;
         assert_eq!(price(&quiet, &id).await, "6.00");
-        assert!(!quiet.platform.redis.as_ref().unwrap().is_up(), "nobody has asked it anything");
-        assert!(quiet.platform.news.flush().await);
-        assert!(quiet.platform.redis.as_ref().unwrap().is_up());
+        let news = &quiet.platform.news;
+        let settled = || news.settled(0, Duration::from_secs(60)).now_or_never();
+        let redis = quiet.platform.redis.as_ref().unwrap();
+        assert!(!redis.is_up(), "nobody has asked it anything");
+        assert_eq!(settled(), Some(false), "it is not waited for");
+        until("Redis takes it", || news.flush()).await;
+        assert!(redis.is_up());
+        assert_eq!(settled(), Some(false), "there is nobody who could have heard it");
+        news.tell(|| News::OrderEvents);
+        assert_eq!(settled(), Some(false), "nor is anybody there to hear receipts");
         quiet.close().await;
     }
 }
