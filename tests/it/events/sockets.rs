@@ -262,7 +262,7 @@ both! {
         let begun = Instant::now();
         server.platform.revocations.end(&[SessionId(user_of("ann").0)], shop.now());
         waiting(&server.platform, 0).await;
-        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
         drop(socket);
         server.stop().await;
     }

@@ -123,7 +123,7 @@ both! {
         }
         server.platform.revocations.role_changed(user_of("ben"), Role::Staff, shop.now());
         assert_eq!(ben.closed().await, (4403, REVOKED.to_owned()));
-        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
         for socket in [&mut cat, &mut nobody] {
             socket.say(subscribe("a", ASK)).await;
             assert_eq!(socket.hear().await["type"], "next");
